@@ -1,0 +1,270 @@
+import type { ConnectionCore } from '../src/core/connection.js';
+import { DEFAULT_WINDOW } from '../src/core/receive-half.js';
+import { StreamCore, type StreamEvent } from '../src/core/stream.js';
+import { type ErrorPayload, toErrorPayload, TrunklineError } from '../src/protocol/errors.js';
+import type { Open, Refuse } from '../src/protocol/frames.js';
+import type { Json } from '../src/protocol/meta.js';
+import { assertName } from '../src/protocol/names.js';
+import type { Counters } from './counters.js';
+import { Flow } from './flow.js';
+import { Leg, type LegOwner } from './leg.js';
+import type { RelayLimits } from './options.js';
+import { type PendingConnect, PendingConnects } from './pending-connects.js';
+import type { Registration, Registry } from './registry.js';
+import { Splice } from './splice.js';
+
+/** A connection as the broker knows it. */
+export interface Party {
+  readonly connection: ConnectionCore;
+  /** Connects of this party that have no splice yet. */
+  pendingConnects: number;
+}
+
+export interface BrokerOptions {
+  limits: RelayLimits;
+  registry: Registry;
+  counters: Counters;
+  randomId: () => string;
+}
+
+/**
+ * The relay's half of listen and connect.
+ *
+ *   client                      relay                         listener
+ *     │ OPEN connect NAME  ──────>│ pending                      │
+ *     │                           │ OFFER id (listen stream) ───>│ decides
+ *     │                           │<────────── OPEN accept id    │
+ *     │<────────────── ACCEPT     │ splice      ACCEPT ─────────>│
+ *     │<═══════ DATA, CREDIT, END, END_ACK, RESET pass ═════════>│
+ */
+export class Broker implements LegOwner {
+  private readonly pending = new PendingConnects();
+  private readonly parties = new Map<ConnectionCore, Party>();
+
+  constructor(private readonly options: BrokerOptions) {}
+
+  get pendingCount(): number {
+    return this.pending.size;
+  }
+
+  join(connection: ConnectionCore): void {
+    this.parties.set(connection, { connection, pendingConnects: 0 });
+  }
+
+  leave(connection: ConnectionCore): void {
+    this.parties.delete(connection);
+  }
+
+  openReceived(connection: ConnectionCore, id: number, open: Open, now: number): void {
+    try {
+      this.route(connection, id, open, now);
+    } catch (error) {
+      if (!(error instanceof TrunklineError) || error.code === 'PROTOCOL') throw error;
+      connection.refuse(id, toErrorPayload(error));
+    }
+  }
+
+  private route(connection: ConnectionCore, id: number, open: Open, now: number): void {
+    switch (open.target.kind) {
+      case 'listen':
+        return this.listen(connection, id, open, open.target.name, now);
+      case 'connect':
+        return this.connect(connection, id, open, open.target, now);
+      case 'accept':
+        return this.accept(connection, id, open, open.target.offerId);
+      case 'plain':
+        throw new TrunklineError('FORBIDDEN', 'a relay is no endpoint: name whom to connect to');
+    }
+  }
+
+  nextDeadline(): number {
+    return this.pending.nextDeadline();
+  }
+
+  advance(now: number): void {
+    for (const pending of this.pending.expired(now)) {
+      this.settle(pending);
+      this.options.counters.connectsExpired++;
+      pending.leg.reset(
+        pending.kind === 'waiting'
+          ? { code: 'NO_LISTENER', reason: `nobody came to listen on ${pending.name} in time` }
+          : { code: 'ACCEPT_TIMEOUT', reason: `the listener of ${pending.name} did not answer in time` },
+      );
+    }
+  }
+
+  // ── listen ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private listen(connection: ConnectionCore, id: number, open: Open, name: string, now: number): void {
+    const { registry, limits } = this.options;
+    assertName(name);
+    if (registry.find(name)) throw new TrunklineError('NAME_TAKEN', `another listener holds ${name}`);
+    if (registry.countOf(connection) >= limits.maxNames) {
+      throw new TrunklineError('LIMIT_NAMES', `at most ${limits.maxNames} names on one tunnel`);
+    }
+    const stream = new StreamCore({
+      uid: open.uid,
+      target: open.target,
+      meta: null,
+      window: DEFAULT_WINDOW,
+      observer: (_stream, event) => this.listenEvent(registration, event),
+    });
+    const registration: Registration = { name, stream, connection };
+    stream.placeOn(connection, id, open);
+    stream.accept();
+    registry.add(registration);
+    this.offerWaiting(registration, now);
+  }
+
+  private listenEvent(registration: Registration, event: StreamEvent): void {
+    switch (event.type) {
+      case 'refuse':
+        return this.refused(registration, event.refuse);
+      case 'data':
+        throw new TrunklineError('PROTOCOL', 'DATA on a listen stream');
+      case 'end':
+        this.unregister(registration);
+        return registration.stream.end();
+      case 'failed':
+        return this.unregister(registration);
+      default:
+    }
+  }
+
+  private unregister(registration: Registration): void {
+    if (!this.options.registry.remove(registration)) return;
+    for (const pending of this.pending.ofName(registration.name)) {
+      if (pending.kind === 'offered')
+        this.reject(pending, { code: 'LISTENER_GONE', reason: `the listener of ${pending.name} went away` });
+    }
+  }
+
+  // ── connect ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private connect(
+    connection: ConnectionCore,
+    id: number,
+    open: Open,
+    target: { name: string; waitMs: number },
+    now: number,
+  ): void {
+    const { registry, limits, counters } = this.options;
+    assertName(target.name);
+    const registration = registry.find(target.name);
+    if (!registration && target.waitMs === 0)
+      throw new TrunklineError('NO_LISTENER', `nobody listens on ${target.name}`);
+    const party = this.parties.get(connection) as Party;
+    this.checkRoom(party, target.name);
+
+    const inbound = new Flow(limits.earlyWindowBytes);
+    const outbound = new Flow(0);
+    outbound.receiveCredit(0, open.credit);
+    const leg = new Leg(connection, id, inbound, outbound, this, () => this.aheadOf(connection));
+    leg.attach();
+    party.pendingConnects++;
+    counters.connectsRequested++;
+    const request = { leg, uid: open.uid, name: target.name, meta: open.meta };
+    if (registration) this.offer(request, registration, now);
+    else this.pending.add({ ...request, kind: 'waiting', deadline: now + Math.min(target.waitMs, limits.maxWaitMs) });
+  }
+
+  /** @throws TrunklineError LIMIT_STREAMS */
+  private checkRoom(party: Party, name: string): void {
+    const { limits } = this.options;
+    if (party.pendingConnects >= limits.maxPendingConnects) {
+      throw new TrunklineError(
+        'LIMIT_STREAMS',
+        `at most ${limits.maxPendingConnects} unanswered connects on one tunnel`,
+      );
+    }
+    if (this.pending.countOfName(name) >= limits.maxPendingPerName) {
+      throw new TrunklineError('LIMIT_STREAMS', `at most ${limits.maxPendingPerName} unanswered connects for one name`);
+    }
+    if (this.pending.size >= limits.maxPending) {
+      throw new TrunklineError('LIMIT_STREAMS', `at most ${limits.maxPending} unanswered connects at this relay`);
+    }
+  }
+
+  private offer(
+    request: { leg: Leg; uid: string; name: string; meta: Json },
+    registration: Registration,
+    now: number,
+  ): void {
+    const offerId = this.options.randomId();
+    const deadline = now + this.options.limits.acceptTimeoutMs;
+    this.pending.add({ ...request, kind: 'offered', offerId, registration, deadline });
+    registration.stream.offer({ id: offerId, uid: request.uid, name: request.name, meta: request.meta });
+  }
+
+  private offerWaiting(registration: Registration, now: number): void {
+    for (const pending of this.pending.ofName(registration.name)) {
+      if (pending.kind !== 'waiting') continue;
+      this.pending.remove(pending);
+      this.offer(pending, registration, now);
+    }
+  }
+
+  // ── the listener's answer ────────────────────────────────────────────────────────────────────────────────────────
+
+  private accept(connection: ConnectionCore, id: number, open: Open, offerId: string): void {
+    const pending = this.pending.ofOffer(offerId);
+    // Unknown, used, expired, somebody else's: one answer for all, so that guessing teaches nothing (R43).
+    if (pending?.kind !== 'offered' || pending.registration.connection !== connection || pending.uid !== open.uid) {
+      throw new TrunklineError('CANCELED', 'there is no such offer any more');
+    }
+    this.settle(pending);
+    this.options.counters.connectsMatched++;
+    const client = pending.leg;
+    const listener = new Leg(connection, id, client.outbound, client.inbound, this, () => this.aheadOf(connection));
+    listener.outbound.receiveCredit(0, open.credit);
+    listener.attach();
+    new Splice(client, listener, this.options.counters).start(open.meta);
+  }
+
+  private refused(registration: Registration, refuse: Refuse): void {
+    const pending = this.pending.ofOffer(refuse.id);
+    if (pending?.kind !== 'offered' || pending.registration !== registration) return;
+    // Whatever else a listener claims, what it did is refuse.
+    const code = refuse.code === 'LIMIT_STREAMS' ? 'LIMIT_STREAMS' : 'REFUSED';
+    const { reason, appCode } = refuse;
+    this.reject(pending, { code, reason, ...(appCode === undefined ? {} : { appCode }) });
+  }
+
+  private reject(pending: PendingConnect, error: ErrorPayload): void {
+    this.settle(pending);
+    this.options.counters.connectsRefused++;
+    pending.leg.reset(error);
+  }
+
+  // ── LegOwner: a client gives up before its splice ────────────────────────────────────────────────────────────────
+
+  legReset(leg: Leg): void {
+    this.cancel(leg);
+  }
+
+  legLost(leg: Leg): void {
+    this.cancel(leg);
+  }
+
+  /** Only a splice's legs get that far. */
+  legsDone(): void {}
+
+  private cancel(leg: Leg): void {
+    const pending = this.pending.ofLeg(leg);
+    if (!pending) return;
+    this.settle(pending);
+    this.options.counters.connectsCanceled++;
+  }
+
+  private settle(pending: PendingConnect): void {
+    this.pending.remove(pending);
+    const party = this.parties.get(pending.leg.connection);
+    if (party) party.pendingConnects--;
+  }
+
+  /** The egress budget of a tunnel, shared by its streams; a share is never so small that a stream crawls. */
+  private aheadOf(connection: ConnectionCore): number {
+    const { egressBytes, earlyWindowBytes } = this.options.limits;
+    return Math.max(earlyWindowBytes, Math.floor(egressBytes / Math.max(1, connection.streamCount)));
+  }
+}

@@ -1,0 +1,68 @@
+import { HANDSHAKE_TIMEOUT_MS } from '../src/core/connection.js';
+import { DEFAULT_HEARTBEAT } from '../src/core/keep-alive.js';
+import type { Heartbeat } from '../src/protocol/frames.js';
+import { type Limits, resolveLimits } from '../src/protocol/limits.js';
+
+/** What the relay announces, and what it enforces besides. Numbers: DESIGN section 5. */
+export interface RelayLimits extends Limits {
+  /** Unanswered connects for one name. Over it: LIMIT_STREAMS. Default 256. */
+  maxPendingPerName: number;
+  /** Unanswered connects at this relay. Over it: LIMIT_STREAMS. Default 4,096. */
+  maxPending: number;
+  /** How long a listener may take to answer an offer, milliseconds; then ACCEPT_TIMEOUT. Default 30,000. */
+  acceptTimeoutMs: number;
+  /** Longest `waitMs` a connect may ask for, milliseconds; more is cut to it. Default 120,000. */
+  maxWaitMs: number;
+  /** How far senders may be ahead of one tunnel's socket, bytes, shared by its streams. Default 4,194,304. */
+  egressBytes: number;
+}
+
+export interface RelayOptions {
+  limits?: Partial<RelayLimits>;
+  heartbeat?: Partial<Heartbeat>;
+  /** Deadline from the upgrade to a complete HELLO, milliseconds. Default 10,000. */
+  handshakeTimeoutMs?: number;
+  /**
+   * Options of `ws`'s WebSocketServer, passed through. `noServer`, `server`, `port` and `path` are the relay's own:
+   * use `install`.
+   */
+  ws?: object;
+}
+
+export interface ResolvedRelayOptions {
+  limits: RelayLimits;
+  heartbeat: Heartbeat;
+  handshakeTimeoutMs: number;
+  ws: object;
+}
+
+const RELAY_DEFAULTS = {
+  maxPendingPerName: 256,
+  maxPending: 4096,
+  acceptTimeoutMs: 30_000,
+  maxWaitMs: 120_000,
+  egressBytes: 4 * 1024 * 1024,
+} as const satisfies Omit<RelayLimits, keyof Limits>;
+
+/** @throws RangeError naming the option that is out of range */
+export function resolveOptions(options: RelayOptions = {}): ResolvedRelayOptions {
+  const given = options.limits ?? {};
+  const limits: RelayLimits = { ...resolveLimits(given), ...RELAY_DEFAULTS };
+  for (const name of Object.keys(RELAY_DEFAULTS) as (keyof typeof RELAY_DEFAULTS)[]) {
+    if (given[name] !== undefined) limits[name] = positive(`limits.${name}`, given[name]);
+  }
+  return {
+    limits,
+    heartbeat: {
+      intervalMs: positive('heartbeat.intervalMs', options.heartbeat?.intervalMs ?? DEFAULT_HEARTBEAT.intervalMs),
+      timeoutMs: positive('heartbeat.timeoutMs', options.heartbeat?.timeoutMs ?? DEFAULT_HEARTBEAT.timeoutMs),
+    },
+    handshakeTimeoutMs: positive('handshakeTimeoutMs', options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS),
+    ws: options.ws ?? {},
+  };
+}
+
+function positive(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new RangeError(`${name} must be a whole number above 0, not ${String(value)}`);
+}

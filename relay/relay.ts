@@ -1,0 +1,187 @@
+import { EventEmitter } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { ConnectionCore } from '../src/core/connection.js';
+import { TrunklineError } from '../src/protocol/errors.js';
+import { assertName } from '../src/protocol/names.js';
+import { type Clock, systemClock } from '../src/runtime/clock.js';
+import { Driver } from '../src/runtime/driver.js';
+import { randomId } from '../src/runtime/random-id.js';
+import { Tunnel } from '../src/runtime/tunnel.js';
+import type { TunnelStream } from '../src/runtime/tunnel-stream.js';
+import type { Connection } from '../src/transport/connection.js';
+import { createMemoryPair } from '../src/transport/memory.js';
+import type { RelayStats } from './counters.js';
+import { type AnyHttpServer, mount, normalizePath } from './mount.js';
+import { type RelayOptions, resolveOptions } from './options.js';
+import { RelayCore } from './relay-core.js';
+import { serveScript } from './script.js';
+import { refuseUpgrade, Upgrader } from './upgrade.js';
+
+/** A tunnel that has completed its handshake, as the 'connection' event shows it. */
+export interface RelayConnection {
+  /** The upgrade request; undefined for a tunnel of this process (`relay.connect`). */
+  readonly request: IncomingMessage | undefined;
+  /** Streams on it now. */
+  readonly streams: number;
+  /** Ends it; its streams fail with the reason. */
+  close(reason?: string): void;
+}
+
+/**
+ * A relay: the registry of names, and the pairing of clients with listeners.
+ *
+ * Events: 'server.created'(name) and 'server.destroyed'(name), strictly alternating per name;
+ * 'connection'(RelayConnection) for each tunnel; 'close' once everything is over.
+ */
+export class Relay extends EventEmitter {
+  private readonly core: RelayCore;
+  private readonly upgrader: Upgrader;
+  private readonly unmounts: (() => void)[] = [];
+  /** Transports that are not closed yet: what `close()` waits for. */
+  private readonly transports = new Set<Connection>();
+  private readonly requests = new Map<ConnectionCore, IncomingMessage | undefined>();
+  private cancelTimer: () => void = () => {};
+  private local: Tunnel | undefined;
+  private closing: Promise<void> | undefined;
+  private whenTransportsClosed: () => void = () => {};
+
+  /** @internal Use `createRelay`. */
+  constructor(
+    options: RelayOptions = {},
+    private readonly clock: Clock = systemClock,
+  ) {
+    super();
+    const resolved = resolveOptions(options);
+    this.core = new RelayCore(resolved, randomId(), randomId, {
+      created: (name) => this.tell('server.created', name),
+      destroyed: (name) => this.tell('server.destroyed', name),
+      tunnelOpened: (connection) => this.tell('connection', this.describe(connection)),
+    });
+    this.core.onDeadline = () => this.armTimer();
+    this.upgrader = new Upgrader({ maxMessageBytes: resolved.limits.maxMessageBytes, ws: resolved.ws });
+  }
+
+  /**
+   * Takes upgrades on `path` of an HTTP or HTTPS server, and serves the `<script>` bundle at `<path>/trunkline.js`.
+   * The server's other routes, and other relays and WebSocket servers on it, are left alone.
+   * @throws TypeError for a path that is none; Error when that path of that server is taken
+   */
+  install(server: AnyHttpServer, path = '/trunkline'): this {
+    if (this.closing) throw new Error('this relay is closed');
+    this.unmounts.push(
+      mount(server, normalizePath(path), {
+        request: (subPath, request, response) => this.handleRequest(subPath, request, response),
+        upgrade: (request, socket, head) => this.handleUpgrade(request, socket, head),
+      }),
+    );
+    return this;
+  }
+
+  /** For servers that route upgrades themselves: `httpServer.on('upgrade', ...)`. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (this.closing) return refuseUpgrade(socket, 503, 'This relay is closing.');
+    this.upgrader.upgrade(request, socket, head, (connection) => this.carry(connection, request));
+  }
+
+  /**
+   * Connects to a listener from inside this process, like `StreamClient(tunnel).connect(name)`.
+   * @throws TrunklineError BAD_NAME, LIMIT_BYTES (meta too large); TypeError when meta is no JSON value
+   */
+  connect(name: string, options: { meta?: unknown; waitMs?: number } = {}): TunnelStream {
+    assertName(name);
+    return this.localTunnel().openStream({ kind: 'connect', name, waitMs: options.waitMs ?? 0 }, options.meta, name);
+  }
+
+  /** The names that are held now. */
+  servers(): string[] {
+    return this.core.names;
+  }
+
+  /** Counters since the start, and what is active now. The glossary is docs/relay.md. */
+  stats(): RelayStats {
+    return this.core.stats;
+  }
+
+  /** Ends every tunnel with GOING_AWAY, lets go of the HTTP servers (which stay open), and resolves when all is over. */
+  close(): Promise<void> {
+    this.closing ??= this.shutDown();
+    return this.closing;
+  }
+
+  private async shutDown(): Promise<void> {
+    for (const unmount of this.unmounts.splice(0)) unmount();
+    this.cancelTimer();
+    this.core.close(new TrunklineError('GOING_AWAY', 'the relay is closing'));
+    if (this.transports.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.whenTransportsClosed = resolve;
+      });
+    }
+    this.emit('close');
+  }
+
+  private handleRequest(subPath: string, request: IncomingMessage, response: ServerResponse): boolean {
+    return serveScript(subPath, request, response);
+  }
+
+  private localTunnel(): Tunnel {
+    if (this.local) return this.local;
+    const [here, there] = createMemoryPair();
+    this.carry(there, undefined);
+    const tunnel = new Tunnel(here, {}, this.clock);
+    tunnel.once('close', () => {
+      this.local = undefined;
+    });
+    this.local = tunnel;
+    return tunnel;
+  }
+
+  /** Drives an accepted connection until it is over. */
+  private carry(transport: Connection, request: IncomingMessage | undefined): void {
+    const connection = this.core.accept(this.clock.now());
+    this.requests.set(connection, request);
+    this.transports.add(transport);
+    const driver = new Driver(connection, transport, this.clock, () => {});
+    driver.onClosed = () => {
+      this.requests.delete(connection);
+      this.transports.delete(transport);
+      if (this.transports.size === 0) this.whenTransportsClosed();
+    };
+  }
+
+  private describe(connection: ConnectionCore): RelayConnection {
+    return {
+      request: this.requests.get(connection),
+      get streams() {
+        return connection.streamCount;
+      },
+      close: (reason = 'closed by the relay') => connection.fail(new TrunklineError('GOING_AWAY', reason)),
+    };
+  }
+
+  /** What an application's listener throws is its own error: it surfaces as such and does not break a connection. */
+  private tell(event: string, ...args: unknown[]): void {
+    try {
+      this.emit(event, ...args);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  private armTimer(): void {
+    this.cancelTimer();
+    const at = this.core.nextDeadline();
+    if (at === Number.POSITIVE_INFINITY || this.closing) return;
+    this.cancelTimer = this.clock.setTimer(at - this.clock.now(), () => {
+      this.core.advance(this.clock.now());
+      this.armTimer();
+    });
+  }
+}
+
+export function createRelay(options: RelayOptions = {}): Relay {
+  return new Relay(options);
+}

@@ -1,0 +1,62 @@
+// The one import of `ws` on the relay's side.
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import { SUBPROTOCOL } from '../src/protocol/constants.js';
+import type { Connection } from '../src/transport/connection.js';
+import { type SocketLike, WebSocketConnection } from '../src/transport/websocket.js';
+
+export interface UpgradeOptions {
+  maxMessageBytes: number;
+  /** Passed through to `ws`. */
+  ws: object;
+}
+
+/**
+ * Turns an HTTP upgrade into a connection, once `accept` says what to do with it. A client that does not offer our
+ * subprotocol gets a 400: it is none of ours, and could not read a GOAWAY.
+ */
+export class Upgrader {
+  private readonly server: WebSocketServer;
+
+  constructor(options: UpgradeOptions) {
+    this.server = new WebSocketServer({
+      // Deflate costs eight times the time and memory without bound under load; our messages are binary.
+      perMessageDeflate: false,
+      skipUTF8Validation: true,
+      handleProtocols: (protocols: Set<string>) => (protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+      ...options.ws,
+      maxPayload: options.maxMessageBytes,
+      noServer: true,
+      clientTracking: false,
+    });
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, accept: (connection: Connection) => void): void {
+    // Between here and `ws` taking over, an error on the raw socket would have no listener.
+    socket.on('error', ignore);
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
+    if (!offered.includes(SUBPROTOCOL))
+      return refuseUpgrade(
+        socket,
+        400,
+        `This is a Trunkline relay; it speaks the WebSocket subprotocol ${SUBPROTOCOL}.`,
+      );
+    this.server.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.off('error', ignore);
+      accept(new WebSocketConnection(webSocket as unknown as SocketLike));
+    });
+  }
+}
+
+const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 404: 'Not Found', 503: 'Service Unavailable' };
+
+export function refuseUpgrade(socket: Duplex, status: number, text: string): void {
+  socket.on('error', ignore);
+  socket.end(
+    `HTTP/1.1 ${status} ${REASONS[status]}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+  );
+}
+
+/** The peer of a socket that we are closing may close it first; there is nothing to do about it. */
+function ignore(): void {}

@@ -1,0 +1,374 @@
+import { PROTOCOL_VERSION } from '../protocol/constants.js';
+import { type Decoded, decodeMessage } from '../protocol/decode.js';
+import {
+  encodeGoaway,
+  encodeHello,
+  encodeOpen,
+  encodePing,
+  encodePong,
+  encodeReset,
+  encodeWelcome,
+} from '../protocol/encode.js';
+import { type ErrorPayload, toErrorPayload, toTrunklineError, TrunklineError } from '../protocol/errors.js';
+import type { Frame, Heartbeat, Hello, Open, Welcome } from '../protocol/frames.js';
+import { LIMITS_BEFORE_HANDSHAKE, type Limits } from '../protocol/limits.js';
+import { isMetaWithin } from '../protocol/meta.js';
+import type { Attachment } from './attachment.js';
+import { KeepAlive } from './keep-alive.js';
+import { Scheduler } from './scheduler.js';
+import { type Role, StreamTable } from './stream-table.js';
+
+/** Default deadline of the handshake, both sides. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** What a dialer may send before its WELCOME, and what an acceptor holds while it decides (R17). */
+export const UNAUTHENTICATED_BYTES = 16 * 1024;
+
+/** Whoever decides what a connection is for: an endpoint's tunnel, or the relay. */
+export interface ConnectionOwner {
+  /** Acceptor: a HELLO has come. Answer with `welcome` or `fail`, now or later. */
+  helloReceived(hello: Hello, now: number): void;
+  /** Dialer: the handshake is complete. */
+  welcomeReceived(welcome: Welcome): void;
+  /** The peer opens a stream. Answer with `attach` or `refuse`. */
+  openReceived(id: number, open: Open, now: number): void;
+  /** The connection ended, for this reason; every attachment has been told. Called once. */
+  connectionEnded(error: TrunklineError): void;
+}
+
+export interface ConnectionOptions {
+  role: Role;
+  /** What we announce and enforce. */
+  limits: Limits;
+  handshakeTimeoutMs?: number;
+  now: number;
+  /** Set to test what happens when the ids run out. */
+  firstLocalId?: number;
+}
+
+/**
+ * dialer:    waiting ──receive WELCOME──> open ──> ended
+ * acceptor:  waiting ──receive HELLO──> deciding ──welcome()──> open ──> ended
+ */
+type State =
+  | { kind: 'waiting'; deadline: number }
+  | { kind: 'deciding'; deadline: number; held: Decoded[]; heldBytes: number }
+  | { kind: 'open'; keepAlive: KeepAlive }
+  | { kind: 'ended'; error: TrunklineError };
+
+/**
+ * One connection's protocol, without I/O: messages, commands and `now` go in; messages, calls to the owner and the next
+ * deadline come out. It carries attachments and dies with its transport; streams outlive it elsewhere.
+ */
+export class ConnectionCore {
+  readonly role: Role;
+  private state: State;
+  private peer: Readonly<Limits> = LIMITS_BEFORE_HANDSHAKE;
+  private readonly table: StreamTable;
+  private readonly scheduler = new Scheduler();
+  private farewell: Uint8Array | undefined;
+  private unwelcomedBytes = 0;
+  private unknownFrames = 0;
+  /** Called whenever there may be something new to send or a new deadline: wakes whoever drives this connection. */
+  onOutput: () => void = () => {};
+
+  constructor(
+    private readonly options: ConnectionOptions,
+    private readonly owner: ConnectionOwner,
+  ) {
+    this.role = options.role;
+    this.table = new StreamTable(options.role, options.firstLocalId);
+    this.state = { kind: 'waiting', deadline: options.now + (options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS) };
+  }
+
+  get limits(): Readonly<Limits> {
+    return this.options.limits;
+  }
+
+  get peerLimits(): Readonly<Limits> {
+    return this.peer;
+  }
+
+  get isOpen(): boolean {
+    return this.state.kind === 'open';
+  }
+
+  get hasEnded(): boolean {
+    return this.state.kind === 'ended';
+  }
+
+  /** Why it ended, once it has. */
+  get endReason(): TrunklineError | undefined {
+    return this.state.kind === 'ended' ? this.state.error : undefined;
+  }
+
+  get streamCount(): number {
+    return this.table.size;
+  }
+
+  get localStreamCount(): number {
+    return this.table.localSize;
+  }
+
+  /** Frames of unknown type that were skipped, as the counter of R6. */
+  get unknownFrameCount(): number {
+    return this.unknownFrames;
+  }
+
+  // ── handshake ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Dialer: the first thing to do. */
+  hello(token?: string): void {
+    this.scheduler.queueControl(
+      encodeHello({
+        version: PROTOCOL_VERSION,
+        limits: this.options.limits,
+        ...(token === undefined ? {} : { token }),
+      }),
+    );
+  }
+
+  /** Acceptor: the answer to HELLO. What came behind the HELLO is dealt with now. */
+  welcome(relayId: string, heartbeat: Heartbeat, now: number): void {
+    if (this.state.kind !== 'deciding') return;
+    const held = this.state.held;
+    this.state = { kind: 'open', keepAlive: new KeepAlive(heartbeat, true, now) };
+    this.scheduler.queueControl(
+      encodeWelcome({ version: PROTOCOL_VERSION, limits: this.options.limits, heartbeat, relayId }),
+    );
+    for (const decoded of held) this.handle(decoded, now);
+    this.onOutput();
+  }
+
+  // ── input ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** One message from the transport. Never throws: what the peer does wrong ends the connection. */
+  receive(message: Uint8Array, now: number): void {
+    if (this.state.kind === 'ended') return;
+    if (this.state.kind === 'open') this.state.keepAlive.heard(now);
+    const decoded = decodeMessage(message, this.options.limits.maxFrameBytes);
+    this.unknownFrames += decoded.unknown;
+    if (this.state.kind === 'deciding') this.hold(decoded, message.length);
+    else this.handle(decoded, now, message.length);
+  }
+
+  /** A text message came (R1). */
+  receiveText(): void {
+    this.fail(new TrunklineError('PROTOCOL', 'a text message; this protocol is binary'));
+  }
+
+  /** The transport is gone. */
+  lost(error: TrunklineError): void {
+    this.end(error);
+  }
+
+  advance(now: number): void {
+    switch (this.state.kind) {
+      case 'waiting':
+      case 'deciding':
+        if (now >= this.state.deadline)
+          this.fail(new TrunklineError('HANDSHAKE_TIMEOUT', 'no complete handshake in time'));
+        return;
+      case 'open':
+        this.keepAlive(this.state.keepAlive, now);
+        return;
+      case 'ended':
+    }
+  }
+
+  private keepAlive(keepAlive: KeepAlive, now: number): void {
+    if (keepAlive.isDead(now)) {
+      this.fail(new TrunklineError('CONNECTION_LOST', 'nothing was heard from the peer past the ping deadline'));
+    } else if (keepAlive.takePingDue(now)) {
+      this.guard(() => this.scheduler.queueControl(encodePing(new Uint8Array(8))));
+    }
+  }
+
+  nextDeadline(): number {
+    switch (this.state.kind) {
+      case 'waiting':
+      case 'deciding':
+        return this.state.deadline;
+      case 'open':
+        return this.state.keepAlive.nextDeadline();
+      case 'ended':
+        return Number.POSITIVE_INFINITY;
+    }
+  }
+
+  // ── output ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get hasOutput(): boolean {
+    return this.farewell !== undefined || !this.scheduler.isIdle;
+  }
+
+  /** The next message for the transport, if any. After the connection ended, its GOAWAY comes out and then nothing. */
+  takeMessage(): Uint8Array | undefined {
+    const farewell = this.farewell;
+    if (farewell !== undefined) {
+      this.farewell = undefined;
+      return farewell;
+    }
+    if (this.state.kind === 'ended') return undefined;
+    const isWelcomed = this.role === 'acceptor' || this.state.kind === 'open';
+    const room = isWelcomed ? this.peer.maxMessageBytes : UNAUTHENTICATED_BYTES - this.unwelcomedBytes;
+    const message = this.scheduler.takeMessage(this.peer.maxFrameBytes, room);
+    if (!isWelcomed) this.unwelcomedBytes += message?.length ?? 0;
+    return message;
+  }
+
+  // ── streams ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Opens a stream here. @throws TrunklineError LIMIT_STREAMS, LIMIT_BYTES, or why the connection ended */
+  open(attachment: Attachment, open: Open): number {
+    if (this.state.kind === 'ended') throw this.state.error;
+    if (this.table.localSize >= this.peer.maxStreams) {
+      throw new TrunklineError('LIMIT_STREAMS', `the peer allows ${this.peer.maxStreams} streams on this tunnel`);
+    }
+    const id = this.table.addLocal(attachment);
+    this.scheduler.queueControl(encodeOpen(id, open));
+    this.onOutput();
+    return id;
+  }
+
+  /** Takes the stream that `openReceived` announced. */
+  attach(id: number, attachment: Attachment): void {
+    this.table.addRemote(id, attachment);
+  }
+
+  /** Says no to it. */
+  refuse(id: number, error: ErrorPayload): void {
+    this.send(encodeReset(id, error));
+  }
+
+  /** The stream is closed here; late frames for its id will be ignored. */
+  release(id: number, attachment: Attachment): void {
+    this.table.remove(id);
+    this.scheduler.remove(attachment);
+  }
+
+  /** Queues a control frame of a stream. */
+  send(frame: Uint8Array): void {
+    if (this.state.kind === 'ended') return;
+    this.guard(() => this.scheduler.queueControl(frame));
+    this.onOutput();
+  }
+
+  creditDue(attachment: Attachment): void {
+    if (this.state.kind === 'ended') return;
+    this.scheduler.queueCredit(attachment);
+    this.onOutput();
+  }
+
+  dataReady(attachment: Attachment): void {
+    if (this.state.kind === 'ended') return;
+    this.scheduler.queueData(attachment);
+    this.onOutput();
+  }
+
+  // ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Ends the connection with GOAWAY. */
+  fail(error: TrunklineError): void {
+    if (this.state.kind === 'ended') return;
+    this.farewell = encodeGoaway(toErrorPayload(error));
+    this.end(error);
+  }
+
+  private end(error: TrunklineError): void {
+    if (this.state.kind === 'ended') return;
+    this.state = { kind: 'ended', error };
+    this.scheduler.clear();
+    for (const attachment of this.table.clear()) attachment.detach(error);
+    this.owner.connectionEnded(error);
+    this.onOutput();
+  }
+
+  /** Runs what remote input causes: a breach, and equally a defect of ours, ends this connection and nothing else. */
+  private guard(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.fail(toTrunklineError(error, 'INTERNAL'));
+    }
+  }
+
+  private hold(decoded: Decoded, bytes: number): void {
+    if (this.state.kind !== 'deciding') return;
+    this.state.heldBytes += bytes;
+    if (this.state.heldBytes > UNAUTHENTICATED_BYTES) {
+      this.fail(new TrunklineError('LIMIT_BYTES', `over ${UNAUTHENTICATED_BYTES} bytes before WELCOME`));
+    } else {
+      this.state.held.push(decoded);
+    }
+  }
+
+  private handle(decoded: Decoded, now: number, messageBytes = 0): void {
+    const { frames } = decoded;
+    this.guard(() => {
+      for (let index = 0; index < frames.length; index++) {
+        this.dispatch(frames[index] as Frame, now);
+        if (this.hasEnded) return;
+        if (this.state.kind === 'deciding')
+          return this.hold({ ...decoded, frames: frames.slice(index + 1) }, messageBytes);
+      }
+      if (decoded.error !== undefined) throw decoded.error;
+    });
+  }
+
+  private dispatch(frame: Frame, now: number): void {
+    if (this.state.kind === 'waiting') return this.dispatchHandshake(frame, now);
+    switch (frame.type) {
+      case 'HELLO':
+      case 'WELCOME':
+        throw new TrunklineError('PROTOCOL', `${frame.type} after the handshake`);
+      case 'GOAWAY':
+        return this.end(TrunklineError.fromPayload(frame.error));
+      case 'PING':
+        return this.scheduler.queueControl(encodePong(frame.payload));
+      case 'PONG':
+        return;
+      case 'OPEN':
+        return this.dispatchOpen(frame.id, frame.open, now);
+      default:
+        this.table.find(frame.id)?.receive(frame);
+    }
+  }
+
+  /** R10, R11: the first frame of each side. */
+  private dispatchHandshake(frame: Frame, now: number): void {
+    if (this.role === 'acceptor' && frame.type === 'HELLO') {
+      this.checkVersion(frame.hello.version);
+      this.peer = frame.hello.limits;
+      const deadline = this.nextDeadline();
+      this.state = { kind: 'deciding', deadline, held: [], heldBytes: 0 };
+      this.owner.helloReceived(frame.hello, now);
+    } else if (this.role === 'dialer' && frame.type === 'WELCOME') {
+      this.checkVersion(frame.welcome.version);
+      this.peer = frame.welcome.limits;
+      this.state = { kind: 'open', keepAlive: new KeepAlive(frame.welcome.heartbeat, false, now) };
+      for (const attachment of [...this.table.values()]) attachment.limitsKnown(this.peer);
+      this.owner.welcomeReceived(frame.welcome);
+    } else if (frame.type === 'GOAWAY') {
+      this.end(TrunklineError.fromPayload(frame.error));
+    } else {
+      throw new TrunklineError('PROTOCOL', `${frame.type} before the handshake`);
+    }
+  }
+
+  private checkVersion(version: number): void {
+    if (version === PROTOCOL_VERSION) return;
+    throw new TrunklineError('PROTOCOL', `protocol version ${version}; this side speaks version ${PROTOCOL_VERSION}`);
+  }
+
+  private dispatchOpen(id: number, open: Open, now: number): void {
+    this.table.admitRemote(id);
+    const { maxStreams, maxMetaBytes } = this.options.limits;
+    if (this.table.remoteSize >= maxStreams) {
+      this.refuse(id, { code: 'LIMIT_STREAMS', reason: `at most ${maxStreams} streams on one tunnel` });
+    } else if (!isMetaWithin(open.meta, maxMetaBytes)) {
+      this.refuse(id, { code: 'LIMIT_BYTES', reason: `meta is over ${maxMetaBytes} bytes of JSON or too deep` });
+    } else {
+      this.owner.openReceived(id, open, now);
+    }
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * The protocol and the core compile against ECMAScript alone (DESIGN D1). These two are the only platform globals they
+ * use; every engine we run on has them, and they do no I/O.
+ */
+declare class TextEncoder {
+  encode(text: string): Uint8Array<ArrayBuffer>;
+  encodeInto(text: string, target: Uint8Array): { read: number; written: number };
+}
+
+declare class TextDecoder {
+  constructor(label: 'utf-8', options: { fatal: true });
+  decode(bytes: Uint8Array): string;
+}

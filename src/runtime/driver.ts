@@ -1,0 +1,118 @@
+import type { ConnectionCore } from '../core/connection.js';
+import type { ErrorCode } from '../protocol/codes.js';
+import type { TrunklineError } from '../protocol/errors.js';
+import type { Connection } from '../transport/connection.js';
+import type { Clock } from './clock.js';
+
+/** After GOAWAY and close, how long the other side has to close as well before it is cut off. */
+const CLOSE_TIMEOUT_MS = 2_000;
+/** Where the platform has no drain event: how often to look, besides at every message that arrives. */
+const WRITABLE_POLL_MS = 4;
+/** Ends that nobody has to look into. */
+const ORDERLY: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TUNNEL_CLOSED', 'GOING_AWAY']);
+
+/**
+ * Pumps one connection's core over one transport, and owns its only timer.
+ *
+ *   transport ──message──> core ──events──> afterStep() ──commands──> core ──takeMessage──> transport
+ */
+export class Driver {
+  private flushDeferred = false;
+  private isClosing = false;
+  private isOver = false;
+  /** Called once, when the transport is closed. */
+  onClosed: () => void = () => {};
+  private timer: { at: number; cancel: () => void } | undefined;
+
+  constructor(
+    private readonly core: ConnectionCore,
+    private readonly connection: Connection,
+    private readonly clock: Clock,
+    /** Deals with what the core has to tell. May give it commands. */
+    private readonly afterStep: () => void,
+  ) {
+    core.onOutput = () => this.wake();
+    connection.start({
+      writable: () => this.flush(),
+      message: (bytes) => {
+        core.receive(bytes, clock.now());
+        this.wake();
+      },
+      text: () => core.receiveText(),
+      closed: (error) => this.closed(error),
+    });
+    this.armTimer();
+  }
+
+  /** Something was said to the core: send what it made of it, at the end of this turn. */
+  wake(): void {
+    if (this.flushDeferred || this.isOver) return;
+    this.flushDeferred = true;
+    this.clock.defer(() => {
+      this.flushDeferred = false;
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    if (this.isOver) return;
+    this.afterStep();
+    this.sendAll();
+    if (this.core.hasEnded) this.close();
+    else this.armTimer();
+  }
+
+  /** Sending frees buffers, which makes the application write more: go on until neither has anything. */
+  private sendAll(): void {
+    while (this.connection.isWritable && !this.core.hasEnded) {
+      const message = this.core.takeMessage();
+      if (message === undefined) return;
+      this.connection.send(message);
+      this.afterStep();
+    }
+  }
+
+  /** The core has ended: its GOAWAY goes out, however full the transport is, and then the transport closes. */
+  private close(): void {
+    if (this.isClosing) return;
+    this.isClosing = true;
+    const farewell = this.core.takeMessage();
+    if (farewell !== undefined) this.connection.send(farewell);
+    const code = this.core.endReason?.code ?? 'INTERNAL';
+    this.setTimer(this.clock.now() + CLOSE_TIMEOUT_MS, () => this.connection.terminate());
+    this.connection.close(ORDERLY.has(code), code);
+  }
+
+  private closed(error: TrunklineError): void {
+    this.isOver = true;
+    this.timer?.cancel();
+    this.timer = undefined;
+    this.core.lost(error);
+    this.afterStep();
+    this.onClosed();
+  }
+
+  private armTimer(): void {
+    if (this.isClosing) return;
+    const mustPoll = this.core.hasOutput && !this.connection.announcesWritable;
+    const now = this.clock.now();
+    const at = Math.min(this.core.nextDeadline(), mustPoll ? now + WRITABLE_POLL_MS : Number.POSITIVE_INFINITY);
+    // A timer that fires too early only looks again; so moving a deadline back costs nothing per message.
+    if (this.timer !== undefined && this.timer.at <= at) return;
+    this.setTimer(at, () => {
+      this.core.advance(this.clock.now());
+      this.flush();
+    });
+  }
+
+  private setTimer(at: number, callback: () => void): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+    if (at === Number.POSITIVE_INFINITY) return;
+    const cancel = this.clock.setTimer(at - this.clock.now(), () => {
+      this.timer = undefined;
+      callback();
+    });
+    this.timer = { at, cancel };
+  }
+}

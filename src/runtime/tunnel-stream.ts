@@ -1,0 +1,222 @@
+import type { StreamCore, StreamEvent } from '../core/stream.js';
+import { toTrunklineError, TrunklineError } from '../protocol/errors.js';
+import type { Json } from '../protocol/meta.js';
+import type { Clock } from './clock.js';
+import { Outcome, warn } from './failures.js';
+import { Buffer, Duplex } from './node-stream.js';
+
+type Callback = (error?: Error | null) => void;
+
+export interface TunnelStreamOptions {
+  /** The name it was connected by; undefined on a plain stream. */
+  name?: string | undefined;
+  /** The peer's meta, where it is known already (an accepted stream). */
+  meta?: Json;
+  /** Node's buffer mark in each direction, bytes. Default 65,536. */
+  highWaterMarkBytes?: number | undefined;
+}
+
+const DEFAULT_HIGH_WATER_MARK_BYTES = 64 * 1024;
+
+/** How a stream acts on its tunnel: the commands, with the tunnel's bookkeeping around them. */
+export interface StreamOwner {
+  readonly clock: Clock;
+  reset(core: StreamCore, error: unknown): void;
+}
+
+/**
+ * A stream as Node users know it: a `Duplex`.
+ *
+ * `'finish'` means *delivered*: the far endpoint holds every byte that was written. `'end'` means that every byte of the
+ * other side has come. Both directions are independent (`allowHalfOpen`). A stream that breaks is destroyed with a
+ * TrunklineError and emits neither. An 'error' that nobody listens to is written to the console instead of ending the
+ * process: it may be of the far side's making.
+ */
+export class TunnelStream extends Duplex {
+  /** Identity of the stream, the same at both ends: 32 hexadecimal digits. */
+  readonly uid: string;
+  /** The name it was connected by; undefined on a plain stream. */
+  readonly name: string | undefined;
+  private peerMeta: Json;
+  private readonly openedOutcome = new Outcome<void>();
+  private readonly unread: Uint8Array[] = [];
+  private wantsBytes = false;
+  private hasEnded = false;
+  private whenDrained: Callback | undefined;
+  private whenDelivered: Callback | undefined;
+  private cancelIdleTimer: () => void = () => {};
+  private idleTimeoutMs = 0;
+  private lastActiveAt = 0;
+
+  /** @internal */
+  constructor(
+    private readonly core: StreamCore,
+    private readonly owner: StreamOwner,
+    options: TunnelStreamOptions = {},
+  ) {
+    super({ highWaterMark: options.highWaterMarkBytes ?? DEFAULT_HIGH_WATER_MARK_BYTES, allowHalfOpen: true });
+    this.uid = core.uid;
+    this.name = options.name;
+    this.peerMeta = options.meta ?? null;
+    this.on('error', (error) => {
+      if (this.listenerCount('error') === 1 && !this.openedOutcome.wasAsked)
+        warn(`stream ${this.name ?? this.uid}`, error);
+    });
+  }
+
+  /** What the peer said of itself when it opened or accepted the stream. Null until `opened`, or if it said nothing. */
+  get meta(): Json {
+    return this.peerMeta;
+  }
+
+  /** Resolves when the peer has accepted; rejects with the TrunklineError of a stream that never opened. */
+  get opened(): Promise<void> {
+    return this.openedOutcome.promise;
+  }
+
+  /** @internal What the core tells, in order. */
+  handle(event: StreamEvent): void {
+    switch (event.type) {
+      case 'opened':
+        return this.handleOpened(event.meta);
+      case 'data':
+        return this.handleData(event.bytes);
+      case 'end':
+        this.hasEnded = true;
+        if (this.unread.length === 0) this.push(null);
+        return;
+      case 'drained':
+        return this.callDrained();
+      case 'delivered':
+        return this.callDelivered();
+      case 'failed':
+        this.destroy(event.error);
+        return;
+      default:
+    }
+  }
+
+  /** @internal */
+  handleOpened(meta: Json): void {
+    if (this.destroyed) return;
+    this.peerMeta = meta;
+    this.openedOutcome.resolve();
+    this.emit('open');
+  }
+
+  private handleData(bytes: Uint8Array): void {
+    if (this.destroyed) return;
+    this.touch();
+    if (this.wantsBytes) this.pass(bytes);
+    else this.unread.push(bytes);
+  }
+
+  private pass(bytes: Uint8Array): void {
+    this.wantsBytes = this.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    this.core.consume(bytes.length);
+  }
+
+  private callDrained(): void {
+    const callback = this.whenDrained;
+    this.whenDrained = undefined;
+    callback?.();
+  }
+
+  private callDelivered(): void {
+    const callback = this.whenDelivered;
+    this.whenDelivered = undefined;
+    callback?.();
+  }
+
+  // ── what Duplex asks of its implementation ───────────────────────────────────────────────────────────────────────
+
+  override _read(): void {
+    this.wantsBytes = true;
+    while (this.wantsBytes) {
+      const bytes = this.unread.shift();
+      if (bytes === undefined) break;
+      this.pass(bytes);
+    }
+    if (this.hasEnded && this.unread.length === 0) this.push(null);
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, callback: Callback): void {
+    this.writeAll([chunk], callback);
+  }
+
+  override _writev(chunks: { chunk: Uint8Array }[], callback: Callback): void {
+    this.writeAll(
+      chunks.map(({ chunk }) => chunk),
+      callback,
+    );
+  }
+
+  /** The callback comes when the bytes have been copied into a message: until then they are the application's. */
+  private writeAll(chunks: Uint8Array[], callback: Callback): void {
+    this.touch();
+    for (const chunk of chunks) this.core.write(chunk);
+    if (this.core.pendingBytes === 0) callback();
+    else this.whenDrained = callback;
+  }
+
+  override _final(callback: Callback): void {
+    this.whenDelivered = callback;
+    this.core.end();
+  }
+
+  override _destroy(error: Error | null, callback: Callback): void {
+    this.cancelIdleTimer();
+    this.unread.length = 0;
+    const reason = error ?? new TrunklineError('CANCELED', 'the stream was destroyed');
+    this.owner.reset(this.core, reason);
+    this.openedOutcome.reject(toTrunklineError(reason, 'CANCELED'));
+    const pending = [this.whenDrained, this.whenDelivered];
+    this.whenDrained = undefined;
+    this.whenDelivered = undefined;
+    for (const waiting of pending) waiting?.(reason);
+    callback(error);
+  }
+
+  // ── what code written for `net.Socket` expects (http, tls) ───────────────────────────────────────────────────────
+
+  /** Emits 'timeout' after `timeoutMs` without bytes either way; 0 turns it off. The stream is not closed by it. */
+  setTimeout(timeoutMs: number, callback?: () => void): this {
+    if (callback) this.once('timeout', callback);
+    this.idleTimeoutMs = timeoutMs;
+    this.cancelIdleTimer();
+    this.touch();
+    if (timeoutMs > 0) this.armIdleTimer(timeoutMs);
+    return this;
+  }
+
+  /** Nothing to switch: bytes leave at the end of the turn that wrote them. */
+  setNoDelay(): this {
+    return this;
+  }
+
+  /** Nothing to switch: the tunnel's heartbeat keeps it alive. */
+  setKeepAlive(): this {
+    return this;
+  }
+
+  /** Nothing to do: what keeps a process running is the tunnel. */
+  ref(): this {
+    return this;
+  }
+
+  unref(): this {
+    return this;
+  }
+
+  private touch(): void {
+    if (this.idleTimeoutMs > 0) this.lastActiveAt = this.owner.clock.now();
+  }
+
+  private armIdleTimer(delayMs: number): void {
+    this.cancelIdleTimer = this.owner.clock.setTimer(delayMs, () => {
+      const left = this.lastActiveAt + this.idleTimeoutMs - this.owner.clock.now();
+      if (left > 0) return this.armIdleTimer(left);
+      this.emit('timeout');
+    });
+  }
+}

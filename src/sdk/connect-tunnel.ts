@@ -1,0 +1,40 @@
+import { type DialOptions, dialConnection } from '../runtime/dial-connection.js';
+import { Tunnel, type TunnelOptions } from '../runtime/tunnel.js';
+
+export interface ConnectTunnelOptions extends TunnelOptions, DialOptions {}
+
+/**
+ * Dials a relay and returns the tunnel at once; what is opened on it meanwhile waits for the handshake.
+ *
+ * @param url `ws:`, `wss:`, `http:` or `https:`; in a page also relative to it (`'/trunkline'`)
+ * @throws TypeError when the URL is none of these; everything else is told by the tunnel ('close', `opened`, each stream)
+ */
+export function connectTunnel(url: string | URL, options: ConnectTunnelOptions = {}): Tunnel {
+  return new Tunnel(dialConnection(toWebSocketUrl(url), options), options);
+}
+
+const SCHEMES: Readonly<Record<string, string>> = { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:' };
+
+export function toWebSocketUrl(url: string | URL, base: string | undefined = pageUrl()): string {
+  const resolved = parseUrl(url, base);
+  const scheme = SCHEMES[resolved.protocol];
+  if (scheme === undefined)
+    throw new TypeError(`a tunnel's URL starts with ws, wss, http or https, not ${resolved.protocol}`);
+  resolved.protocol = scheme;
+  // A WebSocket URL has no fragment; a page's own address may bring one along.
+  resolved.hash = '';
+  return resolved.href;
+}
+
+function parseUrl(url: string | URL, base: string | undefined): URL {
+  try {
+    return new URL(url, base);
+  } catch (cause) {
+    const hint = base === undefined ? ' (a relative URL works in a page only)' : '';
+    throw new TypeError(`${JSON.stringify(String(url))} is not a URL${hint}`, { cause });
+  }
+}
+
+function pageUrl(): string | undefined {
+  return typeof location === 'undefined' ? undefined : location.href;
+}

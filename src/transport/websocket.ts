@@ -1,0 +1,109 @@
+import { SUBPROTOCOL } from '../protocol/constants.js';
+import { TrunklineError } from '../protocol/errors.js';
+import { CloseCode, closeReason } from './close-reason.js';
+import type { Connection, ConnectionHandlers } from './connection.js';
+
+/** The part of WebSocket that a browser's and `ws`'s have in common, and what `ws` adds where it is there. */
+export interface SocketLike {
+  binaryType: string;
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  readonly protocol: string;
+  send(data: Uint8Array<ArrayBuffer>, sent?: () => void): void;
+  close(code?: number, reason?: string): void;
+  /** `ws` only. Where it is there, `send` takes a callback that says when the bytes have left the process. */
+  terminate?(): void;
+  addEventListener(type: 'open', listener: () => void): void;
+  addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void;
+  addEventListener(type: 'error', listener: (event: { message?: string; error?: unknown }) => void): void;
+  addEventListener(type: 'close', listener: (event: { code: number; reason: string }) => void): void;
+}
+
+const OPEN = 1;
+
+/** Past this, a stream's turn would wait behind bytes that are already committed; below, throughput suffers nothing. */
+const NODE_HIGH_WATER_BYTES = 128 * 1024;
+/** A page learns late that its socket has drained (by credit, or a timer), so it keeps more in hand. */
+const PAGE_HIGH_WATER_BYTES = 1024 * 1024;
+
+/** A WebSocket, dialed or accepted, in page or Node, as a connection. */
+export class WebSocketConnection implements Connection {
+  readonly announcesWritable: boolean;
+  private handlers: ConnectionHandlers | undefined;
+  private readonly highWaterBytes: number;
+  private wasFull = false;
+  private failure: { message?: string; error?: unknown } | undefined;
+  private readonly sent = () => this.drained();
+
+  constructor(private readonly socket: SocketLike) {
+    this.announcesWritable = typeof socket.terminate === 'function';
+    this.highWaterBytes = this.announcesWritable ? NODE_HIGH_WATER_BYTES : PAGE_HIGH_WATER_BYTES;
+    // Blobs would have to be read asynchronously and cost two to three times as much; `ws` hands out Buffers uncopied.
+    socket.binaryType = this.announcesWritable ? 'nodebuffer' : 'arraybuffer';
+  }
+
+  start(handlers: ConnectionHandlers): void {
+    this.handlers = handlers;
+    this.socket.addEventListener('open', () => this.opened());
+    this.socket.addEventListener('message', (event) => this.received(event.data));
+    this.socket.addEventListener('error', (event) => {
+      this.failure = event;
+    });
+    this.socket.addEventListener('close', (event) => this.closed(event));
+    if (this.socket.readyState === OPEN) this.opened();
+  }
+
+  get isWritable(): boolean {
+    return this.socket.readyState === OPEN && this.socket.bufferedAmount < this.highWaterBytes;
+  }
+
+  send(message: Uint8Array): void {
+    if (this.socket.readyState !== OPEN) return;
+    // Never shared memory: messages are allocated here or come from a socket.
+    const bytes = message as Uint8Array<ArrayBuffer>;
+    if (this.announcesWritable) this.socket.send(bytes, this.sent);
+    else this.socket.send(bytes);
+    this.wasFull = !this.isWritable;
+  }
+
+  close(orderly: boolean, reason: string): void {
+    this.socket.close(orderly ? CloseCode.normal : CloseCode.failed, closeReason(reason));
+  }
+
+  terminate(): void {
+    if (this.socket.terminate) this.socket.terminate();
+    else this.socket.close();
+  }
+
+  private opened(): void {
+    if (this.socket.protocol !== SUBPROTOCOL) {
+      this.failure = { message: `the other side speaks no ${SUBPROTOCOL}` };
+      this.terminate();
+      return;
+    }
+    this.handlers?.writable();
+  }
+
+  private received(data: unknown): void {
+    if (data instanceof Uint8Array) this.handlers?.message(data);
+    else if (data instanceof ArrayBuffer) this.handlers?.message(new Uint8Array(data));
+    else this.handlers?.text();
+  }
+
+  private drained(): void {
+    if (!this.wasFull || !this.isWritable) return;
+    this.wasFull = false;
+    this.handlers?.writable();
+  }
+
+  private closed(event: { code: number; reason: string }): void {
+    const handlers = this.handlers;
+    this.handlers = undefined;
+    const detail = this.failure?.message || event.reason;
+    handlers?.closed(
+      new TrunklineError('CONNECTION_LOST', `the WebSocket closed with ${event.code}${detail ? `: ${detail}` : ''}`, {
+        ...(this.failure?.error === undefined ? {} : { cause: this.failure.error }),
+      }),
+    );
+  }
+}
