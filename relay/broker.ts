@@ -1,7 +1,7 @@
 import type { ConnectionCore } from '../src/core/connection.js';
 import { DEFAULT_WINDOW } from '../src/core/receive-half.js';
 import { StreamCore, type StreamEvent } from '../src/core/stream.js';
-import { type ErrorPayload, toErrorPayload, TrunklineError } from '../src/protocol/errors.js';
+import { type ErrorPayload, TrunklineError, toErrorPayload } from '../src/protocol/errors.js';
 import type { Open, Refuse } from '../src/protocol/frames.js';
 import type { Json } from '../src/protocol/meta.js';
 import { assertName } from '../src/protocol/names.js';

@@ -9,7 +9,7 @@ import {
   encodeReset,
   encodeWelcome,
 } from '../protocol/encode.js';
-import { type ErrorPayload, toErrorPayload, toTrunklineError, TrunklineError } from '../protocol/errors.js';
+import { type ErrorPayload, TrunklineError, toErrorPayload, toTrunklineError } from '../protocol/errors.js';
 import type { Frame, Heartbeat, Hello, Open, Welcome } from '../protocol/frames.js';
 import { LIMITS_BEFORE_HANDSHAKE, type Limits } from '../protocol/limits.js';
 import { isMetaWithin } from '../protocol/meta.js';

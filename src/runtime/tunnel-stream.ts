@@ -1,5 +1,5 @@
 import type { StreamCore, StreamEvent } from '../core/stream.js';
-import { toTrunklineError, TrunklineError } from '../protocol/errors.js';
+import { TrunklineError, toTrunklineError } from '../protocol/errors.js';
 import type { Json } from '../protocol/meta.js';
 import type { Clock } from './clock.js';
 import { Outcome, warn } from './failures.js';

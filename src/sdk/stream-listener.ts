@@ -1,5 +1,5 @@
 import type { StreamCore, StreamEvent } from '../core/stream.js';
-import { toErrorPayload, toTrunklineError, TrunklineError } from '../protocol/errors.js';
+import { TrunklineError, toErrorPayload, toTrunklineError } from '../protocol/errors.js';
 import type { Offer as WireOffer } from '../protocol/frames.js';
 import { DEFAULT_LIMITS } from '../protocol/limits.js';
 import { type Json, normalizeMeta } from '../protocol/meta.js';
