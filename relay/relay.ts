@@ -68,7 +68,7 @@ export class Relay extends EventEmitter {
    * @throws TypeError for a path that is none; Error when that path of that server is taken
    */
   install(server: AnyHttpServer, path = '/trunkline'): this {
-    if (this.closing) throw new Error('this relay is closed');
+    if (this.isClosing) throw new Error('this relay is closed');
     this.unmounts.push(
       mount(server, normalizePath(path), {
         request: (subPath, request, response) => this.handleRequest(subPath, request, response),
@@ -80,7 +80,7 @@ export class Relay extends EventEmitter {
 
   /** For servers that route upgrades themselves: `httpServer.on('upgrade', ...)`. */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (this.closing) return refuseUpgrade(socket, 503, 'This relay is closing.');
+    if (this.isClosing) return refuseUpgrade(socket, 503, 'This relay is closing.');
     this.upgrader.upgrade(request, socket, head, (connection) => this.carry(connection, request));
   }
 
@@ -101,6 +101,10 @@ export class Relay extends EventEmitter {
   /** Counters since the start, and what is active now. The glossary is docs/relay.md. */
   stats(): RelayStats {
     return this.core.stats;
+  }
+
+  private get isClosing(): boolean {
+    return this.closing !== undefined;
   }
 
   /** Ends every tunnel with GOING_AWAY, lets go of the HTTP servers (which stay open), and resolves when all is over. */
@@ -174,7 +178,7 @@ export class Relay extends EventEmitter {
   private armTimer(): void {
     this.cancelTimer();
     const at = this.core.nextDeadline();
-    if (at === Number.POSITIVE_INFINITY || this.closing) return;
+    if (at === Number.POSITIVE_INFINITY || this.isClosing) return;
     this.cancelTimer = this.clock.setTimer(at - this.clock.now(), () => {
       this.core.advance(this.clock.now());
       this.armTimer();

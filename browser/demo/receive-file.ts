@@ -15,7 +15,12 @@ export interface Checksums {
 }
 
 /** Streams the file into `saver`, and keeps it only if it is whole and its checksum is the sender's. */
-export async function receiveFile(stream: TunnelStream, size: number, saver: Saver, steps: ReceiveSteps): Promise<Checksums> {
+export async function receiveFile(
+  stream: TunnelStream,
+  size: number,
+  saver: Saver,
+  steps: ReceiveSteps,
+): Promise<Checksums> {
   const incoming = new IncomingFile(size);
   const checksum = new Checksum();
   // The answer goes back after the last byte came, so the end of one direction must not close the other.
