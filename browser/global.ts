@@ -1,1 +1,2 @@
-export {};
+/** The `<script>` bundle: everything of `trunkline`, as the global `trunkline`. */
+export * from '../src/index.js';

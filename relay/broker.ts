@@ -18,6 +18,8 @@ export interface Party {
   readonly connection: ConnectionCore;
   /** Connects of this party that have no splice yet. */
   pendingConnects: number;
+  /** Names it holds. */
+  names: number;
 }
 
 export interface BrokerOptions {
@@ -48,7 +50,7 @@ export class Broker implements LegOwner {
   }
 
   join(connection: ConnectionCore): void {
-    this.parties.set(connection, { connection, pendingConnects: 0 });
+    this.parties.set(connection, { connection, pendingConnects: 0, names: 0 });
   }
 
   leave(connection: ConnectionCore): void {
@@ -99,7 +101,8 @@ export class Broker implements LegOwner {
     const { registry, limits } = this.options;
     assertName(name);
     if (registry.find(name)) throw new TrunklineError('NAME_TAKEN', `another listener holds ${name}`);
-    if (registry.countOf(connection) >= limits.maxNames) {
+    const party = this.partyOf(connection);
+    if (party.names >= limits.maxNames) {
       throw new TrunklineError('LIMIT_NAMES', `at most ${limits.maxNames} names on one tunnel`);
     }
     const stream = new StreamCore({
@@ -112,6 +115,7 @@ export class Broker implements LegOwner {
     const registration: Registration = { name, stream, connection };
     stream.placeOn(connection, id, open);
     stream.accept();
+    party.names++;
     registry.add(registration);
     this.offerWaiting(registration, now);
   }
@@ -133,6 +137,7 @@ export class Broker implements LegOwner {
 
   private unregister(registration: Registration): void {
     if (!this.options.registry.remove(registration)) return;
+    this.partyOf(registration.connection).names--;
     for (const pending of this.pending.ofName(registration.name)) {
       if (pending.kind === 'offered')
         this.reject(pending, { code: 'LISTENER_GONE', reason: `the listener of ${pending.name} went away` });
@@ -153,7 +158,7 @@ export class Broker implements LegOwner {
     const registration = registry.find(target.name);
     if (!registration && target.waitMs === 0)
       throw new TrunklineError('NO_LISTENER', `nobody listens on ${target.name}`);
-    const party = this.parties.get(connection) as Party;
+    const party = this.partyOf(connection);
     this.checkRoom(party, target.name);
 
     const inbound = new Flow(limits.earlyWindowBytes);
@@ -258,8 +263,12 @@ export class Broker implements LegOwner {
 
   private settle(pending: PendingConnect): void {
     this.pending.remove(pending);
-    const party = this.parties.get(pending.leg.connection);
-    if (party) party.pendingConnects--;
+    this.partyOf(pending.leg.connection).pendingConnects--;
+  }
+
+  /** Whoever leaves has given up its streams before, so a party outlives everything that counts on it. */
+  private partyOf(connection: ConnectionCore): Party {
+    return this.parties.get(connection) as Party;
   }
 
   /** The egress budget of a tunnel, shared by its streams; a share is never so small that a stream crawls. */

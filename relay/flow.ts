@@ -92,10 +92,14 @@ export class Flow {
 
   // ── credit for the source ────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The sink's credit is more than the source was granted, and the source would notice: at least a quarter of `ahead`. */
+  /**
+   * The source could be granted more, and it matters: it has used up what it had, or a quarter of `ahead` has come free.
+   * Without the first, a source that only this relay holds back would wait for a sink that has nothing to consume.
+   */
   isGrantDue(ahead: number): boolean {
-    if (this.state !== 'open' || this.granted >= this.sinkCredit) return false;
-    return (this.grantable(ahead) - this.granted) * 4 >= ahead;
+    const more = this.grantable(ahead) - this.granted;
+    if (this.state !== 'open' || more <= 0) return false;
+    return this.receivedOffset === this.granted || more * 4 >= ahead;
   }
 
   grant(ahead: number): { consumed: number; credit: number } {

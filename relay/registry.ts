@@ -31,12 +31,6 @@ export class Registry {
     return this.registrations.get(name);
   }
 
-  countOf(connection: ConnectionCore): number {
-    let count = 0;
-    for (const registration of this.registrations.values()) if (registration.connection === connection) count++;
-    return count;
-  }
-
   add(registration: Registration): void {
     this.registrations.set(registration.name, registration);
     this.events.created(registration.name);

@@ -41,7 +41,7 @@ export class Relay extends EventEmitter {
   /** Transports that are not closed yet: what `close()` waits for. */
   private readonly transports = new Set<Connection>();
   private readonly requests = new Map<ConnectionCore, IncomingMessage | undefined>();
-  private cancelTimer: () => void = () => {};
+  private timer: { at: number; cancel: () => void } | undefined;
   private local: Tunnel | undefined;
   private closing: Promise<void> | undefined;
   private whenTransportsClosed: () => void = () => {};
@@ -115,7 +115,7 @@ export class Relay extends EventEmitter {
 
   private async shutDown(): Promise<void> {
     for (const unmount of this.unmounts.splice(0)) unmount();
-    this.cancelTimer();
+    this.timer?.cancel();
     this.core.close(new TrunklineError('GOING_AWAY', 'the relay is closing'));
     if (this.transports.size > 0) {
       await new Promise<void>((resolve) => {
@@ -176,13 +176,17 @@ export class Relay extends EventEmitter {
   }
 
   private armTimer(): void {
-    this.cancelTimer();
     const at = this.core.nextDeadline();
     if (at === Number.POSITIVE_INFINITY || this.isClosing) return;
-    this.cancelTimer = this.clock.setTimer(at - this.clock.now(), () => {
+    // One that fires early only looks again, so a later deadline needs no new timer.
+    if (this.timer !== undefined && this.timer.at <= at) return;
+    this.timer?.cancel();
+    const cancel = this.clock.setTimer(at - this.clock.now(), () => {
+      this.timer = undefined;
       this.core.advance(this.clock.now());
       this.armTimer();
     });
+    this.timer = { at, cancel };
   }
 }
 

@@ -78,6 +78,11 @@ export class StreamCore implements Attachment {
     return this.sending.pendingBytes;
   }
 
+  /** The other side has said everything, and nothing that was written here is still to be sent. */
+  get hasNothingToSay(): boolean {
+    return this.phase === 'open' && this.receiving.isDone && this.sending.pendingBytes === 0;
+  }
+
   get retainedBytes(): number {
     return this.sending.retainedBytes;
   }

@@ -40,6 +40,7 @@ export class TunnelStream extends Duplex {
   private peerMeta: Json;
   private readonly openedOutcome = new Outcome<void>();
   private readonly unread: Uint8Array[] = [];
+  private isOpened = false;
   private wantsBytes = false;
   private hasEnded = false;
   private whenDrained: Callback | undefined;
@@ -59,8 +60,8 @@ export class TunnelStream extends Duplex {
     this.name = options.name;
     this.peerMeta = options.meta ?? null;
     this.on('error', (error) => {
-      if (this.listenerCount('error') === 1 && !this.openedOutcome.wasAsked)
-        warn(`stream ${this.name ?? this.uid}`, error);
+      const isTold = !this.isOpened && this.openedOutcome.wasAsked;
+      if (this.listenerCount('error') === 1 && !isTold) warn(`stream ${this.name ?? this.uid}`, error);
     });
   }
 
@@ -100,6 +101,7 @@ export class TunnelStream extends Duplex {
   handleOpened(meta: Json): void {
     if (this.destroyed) return;
     this.peerMeta = meta;
+    this.isOpened = true;
     this.openedOutcome.resolve();
     this.emit('open');
   }
@@ -168,7 +170,9 @@ export class TunnelStream extends Duplex {
     this.cancelIdleTimer();
     this.unread.length = 0;
     const reason = error ?? new TrunklineError('CANCELED', 'the stream was destroyed');
-    this.owner.reset(this.core, reason);
+    // A reader that has read everything and is destroyed without an error (`for await` does that) is done, not broken.
+    if (error === null && this.core.hasNothingToSay) this.core.end();
+    else this.owner.reset(this.core, reason);
     this.openedOutcome.reject(toTrunklineError(reason, 'CANCELED'));
     const pending = [this.whenDrained, this.whenDelivered];
     this.whenDrained = undefined;

@@ -46,6 +46,7 @@ export class Tunnel extends EventEmitter implements StreamOwner {
   private readonly closedOutcome = new Outcome<TrunklineError>();
   private readonly handlers = new Map<StreamCore, StreamHandler>();
   private isHandlingEvents = false;
+  private streamsTold = false;
 
   /** @internal Use `connectTunnel`. */
   constructor(
@@ -178,12 +179,18 @@ export class Tunnel extends EventEmitter implements StreamOwner {
   private handleStream(core: StreamCore, event: StreamEvent): void {
     const handler = this.handlers.get(core);
     if (event.type === 'failed' || event.type === 'closed') this.handlers.delete(core);
+    if (event.type === 'failed' && handler) this.streamsTold = true;
     handler?.(event);
+  }
+
+  /** Somebody will learn of the end without the 'error' event. */
+  private get isWatched(): boolean {
+    return this.streamsTold || this.listenerCount('close') > 0 || this.openedOutcome.wasAsked || this.closedOutcome.wasAsked;
   }
 
   private handleClosed(error: TrunklineError): void {
     this.openedOutcome.reject(error);
-    if (error.code !== 'TUNNEL_CLOSED') reportFailure(this, error, { wasAsked: true }, 'tunnel');
+    if (error.code !== 'TUNNEL_CLOSED') reportFailure(this, error, { wasAsked: this.isWatched }, 'tunnel');
     this.closedOutcome.resolve(error);
     this.emit('close', error);
   }

@@ -18,8 +18,6 @@ const WS_DEFAULTS = { perMessageDeflate: false, skipUTF8Validation: true };
 
 export function dialWebSocket(url: string, options: DialOptions = {}): SocketLike {
   const Socket = options.WebSocket ?? (IsomorphicWebSocket as unknown as SocketConstructor);
-  const isPage = typeof window !== 'undefined' || options.WebSocket !== undefined;
-  return isPage && options.ws === undefined
-    ? new Socket(url, [SUBPROTOCOL])
-    : new Socket(url, [SUBPROTOCOL], { ...WS_DEFAULTS, ...options.ws });
+  // A page's WebSocket takes two arguments and ignores the third.
+  return new Socket(url, [SUBPROTOCOL], { ...WS_DEFAULTS, ...options.ws });
 }

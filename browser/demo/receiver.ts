@@ -1,0 +1,80 @@
+import { connectTunnel, StreamClient, TrunklineError, type Tunnel, type TunnelStream } from '../../src/index.js';
+import { endingWith } from './failure-text.js';
+import { type Checksums, receiveFile } from './receive-file.js';
+import type { Saver } from './saver.js';
+import { RELAY_PATH } from './share-name.js';
+import { type FileMeta, parseFileMeta, type RequestMeta, TransferError } from './transfer-format.js';
+import { browserText } from './wording.js';
+
+export interface ReceiverSteps {
+  /** The sender has agreed and says once more what comes. */
+  onStart(file: FileMeta): void;
+  onReceived(bytes: number): void;
+  onSaving(): void;
+}
+
+/** The receiver's end of a link: one tunnel, a stream that looks, and one that downloads. */
+export class Receiver {
+  private readonly tunnel: Tunnel = connectTunnel(RELAY_PATH);
+  private download: TunnelStream | undefined;
+
+  constructor(private readonly name: string) {
+    this.tunnel.on('error', ignore); // each stream tells it too
+  }
+
+  /**
+   * Asks what is shared.
+   * @param onLeft called when the sender leaves afterwards
+   */
+  async look(onLeft: (reason: unknown) => void): Promise<FileMeta> {
+    const stream = this.connect('look');
+    await stream.opened;
+    const file = parseFileMeta(stream.meta);
+    stream.resume();
+    stream.once('error', onLeft);
+    stream.once('end', () => onLeft(new TrunklineError('LISTENER_GONE')));
+    return file;
+  }
+
+  /** Downloads the file. Whatever goes wrong, `saver` keeps nothing. */
+  async receive(saver: Saver, steps: ReceiverSteps): Promise<Checksums> {
+    const stream = this.connect('file');
+    this.download = stream;
+    try {
+      await stream.opened;
+      const file = parseFileMeta(stream.meta);
+      steps.onStart(file);
+      return await receiveFile(stream, file.size, saver, steps);
+    } catch (error) {
+      await saver.discard();
+      // The sender is told why. Where the checksum is wrong it has ours, and sees for itself.
+      if (error instanceof TransferError && error.code !== 'CHECKSUM_DIFFERS')
+        stream.destroy(endingWith(error.code, error.message));
+      else if (error instanceof DOMException) stream.destroy(new Error('the receiver could not save the file'));
+      throw error;
+    } finally {
+      this.download = undefined;
+    }
+  }
+
+  cancel(): void {
+    this.download?.destroy(new TrunklineError('CANCELED', 'the receiver canceled'));
+  }
+
+  close(): void {
+    this.tunnel.close('the page is done with it');
+  }
+
+  private connect(want: RequestMeta['want']): TunnelStream {
+    const meta: RequestMeta = {
+      want,
+      id: crypto.getRandomValues(new Uint32Array(3)).join('.'),
+      from: browserText(navigator.userAgent),
+    };
+    const stream = StreamClient(this.tunnel).connect(this.name, { meta });
+    stream.on('error', ignore); // whoever waits for the stream is told as well
+    return stream;
+  }
+}
+
+function ignore(): void {}
