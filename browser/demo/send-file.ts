@@ -22,8 +22,9 @@ export async function sendFile(file: File, stream: TunnelStream, onSent: (bytes:
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
-      checksum.add(value);
-      await write(stream, value);
+      const taken = write(stream, value);
+      checksum.add(value); // while the bytes are on their way
+      await taken;
       sent += value.length;
       onSent(sent);
     }

@@ -1,0 +1,55 @@
+import { StreamClient, StreamServer } from 'trunkline';
+import { type ExchangeOptions, type ExchangeResult, exchange } from './exchange.js';
+import { connectInPage, expect, listenInPage, type RelayFixture, test } from './fixtures.js';
+
+const BYTES = 64 * 1024 * 1024;
+const OF_LISTENER: ExchangeOptions = { bytes: BYTES, seed: 11, peerSeed: 22 };
+const OF_CLIENT: ExchangeOptions = { bytes: BYTES, seed: 22, peerSeed: 11 };
+
+async function listenInNode(relayed: RelayFixture, name: string): Promise<() => Promise<ExchangeResult>> {
+  const streams: Promise<ExchangeResult>[] = [];
+  const listener = StreamServer(relayed.dial(), (stream) => streams.push(exchange(stream, OF_LISTENER))).listen(name);
+  await listener.ready;
+  return () => streams[0] as Promise<ExchangeResult>;
+}
+
+function connectInNode(relayed: RelayFixture, name: string): Promise<ExchangeResult> {
+  return exchange(StreamClient(relayed.dial()).connect(name), OF_CLIENT);
+}
+
+function expectAllArrived(listener: ExchangeResult, client: ExchangeResult): void {
+  for (const side of [listener, client]) {
+    expect(side.firstWrongOffset).toBe(-1);
+    expect(side.receivedBytes).toBe(BYTES);
+    expect([...side.events].sort()).toEqual(['close', 'end', 'finish']);
+    expect(side.events.at(-1)).toBe('close');
+  }
+  expect(listener.receivedSha256).toBe(client.sentSha256);
+  expect(client.receivedSha256).toBe(listener.sentSha256);
+}
+
+test.describe('64 MiB each way, at the same time, in writes of random sizes', () => {
+  test('page to page, in two browser contexts', async ({ openPage }) => {
+    const result = await listenInPage(await openPage(), 'PAGE', OF_LISTENER);
+    const client = await connectInPage(await openPage(), 'PAGE', OF_CLIENT);
+    expectAllArrived(await result(), client);
+  });
+
+  test('page to Node', async ({ relayed, openPage }) => {
+    const result = await listenInNode(relayed, 'NODE');
+    const client = await connectInPage(await openPage(), 'NODE', OF_CLIENT);
+    expectAllArrived(await result(), client);
+  });
+
+  test('Node to page', async ({ relayed, openPage }) => {
+    const result = await listenInPage(await openPage(), 'PAGE', OF_LISTENER);
+    const client = await connectInNode(relayed, 'PAGE');
+    expectAllArrived(await result(), client);
+  });
+
+  test('Node to Node, through the built package', async ({ relayed }) => {
+    const result = await listenInNode(relayed, 'NODE');
+    const client = await connectInNode(relayed, 'NODE');
+    expectAllArrived(await result(), client);
+  });
+});

@@ -1,0 +1,137 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { type BrowserContext, test as base, type Page } from '@playwright/test';
+import { build } from 'esbuild';
+import { connectTunnel, type Tunnel } from 'trunkline';
+import { createRelay, type Relay } from 'trunkline/relay';
+import type { ExchangeOptions, ExchangeResult } from './exchange.js';
+
+/** What a test page has beside the `<script>` bundle. */
+declare global {
+  interface Window {
+    trunkline: typeof import('trunkline');
+    exchange: typeof import('./exchange.js').exchange;
+    /** Where a page keeps what a later `evaluate` needs. */
+    kept: Record<string, unknown>;
+  }
+}
+
+export interface RelayFixture {
+  relay: Relay;
+  /** Of the HTTP server, without a trailing slash. The relay is on `/trunkline`. */
+  origin: string;
+  /** A tunnel of this process, closed after the test. */
+  dial(): Tunnel;
+}
+
+interface Fixtures {
+  relayed: RelayFixture;
+  /** Opens a page in a browser context of its own: as another person's browser would. */
+  openPage(): Promise<Page>;
+}
+
+const PAGE = `<!doctype html><title>Trunkline test page</title>
+<script src="/trunkline/trunkline.js"></script><script src="/exchange.js"></script>`;
+
+export const test = base.extend<Fixtures>({
+  relayed: async ({ playwright: _ }, use) => {
+    const { relay, server, origin } = await startRelay();
+    const tunnels: Tunnel[] = [];
+    const dial = (): Tunnel => {
+      const tunnel = connectTunnel(`${origin}/trunkline`);
+      tunnels.push(tunnel);
+      return tunnel;
+    };
+    await use({ relay, origin, dial });
+    for (const tunnel of tunnels) tunnel.close();
+    await relay.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    checkNothingIsLeft(relay);
+  },
+  openPage: async ({ browser, relayed }, use) => {
+    const contexts: BrowserContext[] = [];
+    await use(async () => {
+      const context = await browser.newContext();
+      contexts.push(context);
+      const page = await context.newPage();
+      // What a page reports and no test asks for is a finding: it fails the test.
+      page.on('pageerror', (error) => {
+        throw error;
+      });
+      await page.goto(`${relayed.origin}/`);
+      await page.evaluate(() => {
+        window.kept = {};
+      });
+      return page;
+    });
+    for (const context of contexts) await context.close();
+  },
+});
+
+export { expect } from '@playwright/test';
+
+async function startRelay(): Promise<{ relay: Relay; server: Server; origin: string }> {
+  const script = await bundleExchange();
+  const server = createServer((request, response) => {
+    if (request.url === '/exchange.js') response.setHeader('Content-Type', 'text/javascript').end(script);
+    else if (request.url === '/') response.setHeader('Content-Type', 'text/html').end(PAGE);
+    else response.writeHead(204).end();
+  });
+  const relay = createRelay().install(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { relay, server, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+async function bundleExchange(): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `import { exchange } from './exchange.ts'; window.exchange = exchange;`,
+      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
+      loader: 'ts',
+    },
+    bundle: true,
+    format: 'iife',
+    write: false,
+  });
+  return outputFiles[0]?.text ?? '';
+}
+
+function checkNothingIsLeft(relay: Relay): void {
+  const { tunnels, names, connects, splices } = relay.stats();
+  const left = { tunnels: tunnels.active, names: names.active, pending: connects.pending, splices: splices.active };
+  if (Object.values(left).some((count) => count !== 0)) throw new Error(`left in the relay: ${JSON.stringify(left)}`);
+}
+
+/** A page that listens on `name` and answers its first stream with an exchange. */
+export async function listenInPage(
+  page: Page,
+  name: string,
+  options: ExchangeOptions,
+): Promise<() => Promise<ExchangeResult>> {
+  await page.evaluate(
+    async ({ name, options }) => {
+      const tunnel = window.trunkline.connectTunnel('/trunkline');
+      window.kept.tunnel = tunnel;
+      const listener = window.trunkline
+        .StreamServer(tunnel, (stream) => {
+          window.kept.result = window.exchange(stream, options);
+        })
+        .listen(name);
+      await listener.ready;
+    },
+    { name, options },
+  );
+  return () => page.evaluate(() => window.kept.result as Promise<ExchangeResult>);
+}
+
+export function connectInPage(page: Page, name: string, options: ExchangeOptions): Promise<ExchangeResult> {
+  return page.evaluate(
+    async ({ name, options }) => {
+      const tunnel = window.trunkline.connectTunnel('/trunkline');
+      return await window.exchange(window.trunkline.StreamClient(tunnel).connect(name), options);
+    },
+    { name, options },
+  );
+}
