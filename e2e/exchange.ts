@@ -60,8 +60,7 @@ async function writeInRandomSizes(stream: TunnelStream, bytes: Uint8Array, seed:
     const size = 1 + (state % (state & 0x100 ? 2_000 : MAX_WRITE_BYTES));
     const chunk = bytes.slice(at, at + size);
     at += size;
-    if (!stream.write(chunk))
-      await new Promise<void>((resolve) => stream.once('drain', resolve).once('close', resolve));
+    if (!stream.write(chunk)) await drained(stream);
   }
   stream.end();
 }
