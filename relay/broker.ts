@@ -162,7 +162,8 @@ export class Broker implements LegOwner {
     this.checkRoom(party, target.name);
 
     const inbound = new Flow(limits.earlyWindowBytes);
-    const outbound = new Flow(0);
+    // The listener may send early as well, behind its accepting OPEN, before it can know how little this client takes.
+    const outbound = new Flow(limits.earlyWindowBytes);
     outbound.receiveCredit(0, open.credit);
     const leg = new Leg(connection, id, inbound, outbound, this, () => this.aheadOf(connection));
     leg.attach();

@@ -57,6 +57,11 @@ export class DownloadRow {
     });
   }
 
+  /** It never started. */
+  giveUp(status: string): void {
+    this.show('declined', status);
+  }
+
   start(size: number): void {
     this.show('sending', 'Downloading');
     this.progress.start(size);

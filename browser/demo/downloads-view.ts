@@ -10,6 +10,8 @@ import { type RequestMeta, TransferError } from './transfer-format.js';
 const KEPT_ROWS = 50;
 /** Open questions: more are refused, or somebody could fill the page with them. */
 const MAX_QUESTIONS = 20;
+/** After "Allow" the stream comes at once, or the receiver has given up meanwhile. */
+const STREAM_WITHIN_MS = 5000;
 
 /** The list of downloads in the sender's page: one row each, from the first question to the last checksum. */
 export class DownloadsView {
@@ -21,7 +23,11 @@ export class DownloadsView {
   private count = 0;
   private readonly streams = new Map<DownloadRow, TunnelStream>();
 
-  constructor(private readonly root: HTMLElement) {}
+  /** @param onQuestions how many questions wait for an answer, to be noticed in a tab behind others */
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly onQuestions: (count: number) => void,
+  ) {}
 
   get activeCount(): number {
     return this.streams.size;
@@ -41,12 +47,21 @@ export class DownloadsView {
 
   private async ask(request: RequestMeta): Promise<true | Refusal> {
     if (this.questions >= MAX_QUESTIONS) return { code: 'NO_ANSWER', text: 'the sender has too many open questions' };
-    this.questions++;
+    this.onQuestions(++this.questions);
     const row = this.addRow(request);
     const answer = await row.ask();
-    this.questions--;
-    if (answer === true) this.allowed.set(request.id, row);
+    this.onQuestions(--this.questions);
+    if (answer === true) this.expectStream(request, row);
     return answer;
+  }
+
+  private expectStream({ id }: RequestMeta, row: DownloadRow): void {
+    this.allowed.set(id, row);
+    setTimeout(() => {
+      if (this.allowed.get(id) !== row) return;
+      this.allowed.delete(id);
+      row.giveUp('The receiver did not wait');
+    }, STREAM_WITHIN_MS);
   }
 
   async send(file: File, stream: TunnelStream, request: RequestMeta): Promise<void> {
@@ -64,8 +79,7 @@ export class DownloadsView {
       }
       row.done(receipt);
     } catch (error) {
-      if (error instanceof DOMException)
-        stream.destroy(endingWith('FILE_UNREADABLE', 'the file cannot be read any more'));
+      stream.destroy(error as Error); // where the stream is not what failed, the receiver has to be told
       row.fail(explainToSender(error));
     } finally {
       this.streams.delete(row);

@@ -1,5 +1,5 @@
-import { type ErrorCode, TrunklineError } from '../../src/index.js';
-import { TransferError } from './transfer-format.js';
+import { CODES, type ErrorCode, TrunklineError } from '../../src/index.js';
+import { type TransferCode, TransferError } from './transfer-format.js';
 
 /** A failure in plain words. The code is for whoever is asked for help. */
 export interface Failure {
@@ -9,10 +9,16 @@ export interface Failure {
   canRetry: boolean;
 }
 
-/** How a sender of this demo says no, or stops; it travels as `appCode`. */
-export type AppCode = 'DECLINED' | 'NO_ANSWER' | 'STOPPED' | 'SENDER_CANCELED' | 'FILE_UNREADABLE';
+/** How one page of this demo says no, or stops, to the other; it travels as `appCode`. */
+export type AppCode = 'DECLINED' | 'NO_ANSWER' | 'STOPPED' | 'SENDER_CANCELED' | 'RECEIVER_CANCELED' | 'NOT_SAVED';
+
+/** An error to end a stream with. */
+export function endingWith(code: AppCode, text: string, cause?: unknown): Error {
+  return Object.assign(new Error(text, { cause }), { code });
+}
 
 type Words = readonly [title: string, text: string, canRetry?: boolean];
+type Table<Codes extends string> = Readonly<Partial<Record<Codes, Words>>>;
 
 const KEEP_OPEN = 'Ask the sender to keep the page open.';
 const RELAY_LOST: Words = [
@@ -20,23 +26,25 @@ const RELAY_LOST: Words = [
   'The server that connects both pages cannot be reached. Check your network.',
   true,
 ];
+const BUSY: Words = ['Too many downloads at once.', 'Please try again in a moment.', true];
 
-const APP_WORDS: Readonly<Record<AppCode, Words>> = {
-  DECLINED: ['The sender declined.', 'The sender was asked about this download and said no.'],
-  NO_ANSWER: [
-    'The sender did not answer.',
-    'The sender is asked before each download, and did not answer in time.',
+const TO_EITHER: Table<ErrorCode> = {
+  CONNECTION_LOST: RELAY_LOST,
+  RESUME_EXPIRED: RELAY_LOST,
+  RESUME_UNKNOWN: RELAY_LOST,
+  TUNNEL_CLOSED: ['The connection was closed.', 'The other page or the server ended it.', true],
+  HANDSHAKE_TIMEOUT: ['The server does not answer.', 'The server that connects both pages takes too long.', true],
+  GOING_AWAY: [
+    'The server is shutting down.',
+    'The server that connects both pages is being stopped or restarted.',
     true,
   ],
-  STOPPED: ['The sender stopped sharing.', 'Ask the sender for a new link.'],
-  SENDER_CANCELED: ['The sender canceled this download.', 'Ask the sender, or try again.', true],
-  FILE_UNREADABLE: [
-    'The sender cannot read the file any more.',
-    'It was moved or changed since it was shared. Ask the sender to share it again.',
-  ],
+  UNAUTHENTICATED: ['The server does not let this page in.', ''],
+  FORBIDDEN: ['The server does not let this page in.', ''],
 };
 
-const RECEIVER_WORDS: Readonly<Partial<Record<ErrorCode, Words>>> = {
+const TO_RECEIVER: Table<ErrorCode | AppCode | TransferCode> = {
+  ...TO_EITHER,
   NO_LISTENER: ['Nobody is sharing under this link (any more).', KEEP_OPEN, true],
   LISTENER_GONE: [
     'The sender is gone.',
@@ -44,25 +52,20 @@ const RECEIVER_WORDS: Readonly<Partial<Record<ErrorCode, Words>>> = {
     true,
   ],
   REFUSED: ['The sender declined.', ''],
+  DECLINED: ['The sender declined.', 'The sender was asked about this download and said no.'],
   ACCEPT_TIMEOUT: ['The sender did not answer.', KEEP_OPEN, true],
+  NO_ANSWER: [
+    'The sender did not answer.',
+    'The sender is asked before each download, and did not answer in time.',
+    true,
+  ],
   CANCELED: ['The sender ended the download.', '', true],
+  STOPPED: ['The sender stopped sharing.', 'Ask the sender for a new link.'],
+  SENDER_CANCELED: ['The sender canceled this download.', 'Ask the sender, or try again.', true],
   BAD_NAME: ['This is not a complete link.', 'Please copy the whole link from the sender’s page.'],
-  LIMIT_STREAMS: ['Too many downloads at once.', 'Please try again in a moment.', true],
-  LIMIT_RATE: ['Too many downloads at once.', 'Please try again in a moment.', true],
-};
-
-const COMMON_WORDS: Readonly<Partial<Record<ErrorCode, Words>>> = {
-  CONNECTION_LOST: RELAY_LOST,
-  TUNNEL_CLOSED: ['The connection was closed.', 'The other page or the server ended it.', true],
-  RESUME_EXPIRED: RELAY_LOST,
-  RESUME_UNKNOWN: RELAY_LOST,
-  HANDSHAKE_TIMEOUT: ['The server does not answer.', 'The server that connects both pages takes too long.', true],
-  GOING_AWAY: ['The server is shutting down.', 'The server that connects both pages is restarted or stopped.', true],
-  UNAUTHENTICATED: ['The server does not let this page in.', ''],
-  FORBIDDEN: ['The server does not let this page in.', ''],
-};
-
-const TRANSFER_WORDS: Readonly<Record<TransferError['code'], Words>> = {
+  LIMIT_STREAMS: BUSY,
+  LIMIT_RATE: BUSY,
+  NOT_SAVED: ['The file could not be saved.', 'Check that there is room on the disk, and try again.', true],
   TOO_SHORT: ['The file is not complete.', 'The sender ended before the last byte. Nothing was saved.', true],
   TOO_LONG: [
     'This is not the file that was announced.',
@@ -71,63 +74,68 @@ const TRANSFER_WORDS: Readonly<Record<TransferError['code'], Words>> = {
   ],
   CHECKSUM_DIFFERS: ['The file arrived damaged.', 'The checksums of both sides differ. Nothing was saved.', true],
   BAD_OFFER: ['This link does not share a file.', 'Something else listens under it.'],
+  FILE_UNREADABLE: [
+    'The sender cannot read the file any more.',
+    'It was moved or changed since it was shared. Ask the sender to share it again.',
+  ],
+};
+
+/** One line each, beside a download. */
+const TO_SENDER: Table<ErrorCode | AppCode | TransferCode> = {
+  CONNECTION_LOST: ['The receiver left or lost its connection', ''],
+  LISTENER_GONE: ['The receiver left or lost its connection', ''],
+  TUNNEL_CLOSED: ['The receiver left', ''],
+  GOING_AWAY: ['The server is shutting down', ''],
+  CANCELED: ['The receiver ended it', ''],
+  RECEIVER_CANCELED: ['Canceled by the receiver', ''],
+  SENDER_CANCELED: ['Canceled', ''],
+  STOPPED: ['Stopped', ''],
+  NOT_SAVED: ['The receiver could not save it', ''],
+  TOO_SHORT: ['The receiver got too few bytes', ''],
+  TOO_LONG: ['The receiver got too many bytes', ''],
+  CHECKSUM_DIFFERS: ['The receiver’s checksum differs', ''],
+  FILE_UNREADABLE: ['The file cannot be read any more. Was it moved or changed?', ''],
 };
 
 /** What to tell the one who downloads. */
 export function explainToReceiver(error: unknown): Failure {
-  if (error instanceof TransferError) return failure(TRANSFER_WORDS[error.code], error.code);
-  if (error instanceof TrunklineError) {
-    const byApp = APP_WORDS[error.appCode as AppCode];
-    if (byApp) return failure(byApp, `${error.code} ${error.appCode}`);
-    const words = RECEIVER_WORDS[error.code] ?? COMMON_WORDS[error.code];
-    if (words) return failure(words, error.code);
-    return failure(['Something went wrong.', `${error.message}.`, error.retryable], error.code);
-  }
-  if (error instanceof DOMException) {
-    return failure(
-      ['The file could not be saved.', 'Check that there is room on the disk, and try again.', true],
-      error.name,
-    );
-  }
-  return unknownFailure(error);
+  return explain(error, TO_RECEIVER);
 }
-
-const ROW_TITLES: Readonly<Partial<Record<ErrorCode, string>>> = {
-  CANCELED: 'Canceled by the receiver',
-  CONNECTION_LOST: 'Connection lost',
-  LISTENER_GONE: 'Connection lost',
-  TUNNEL_CLOSED: 'The receiver left',
-  GOING_AWAY: 'The server is shutting down',
-};
 
 /** One line about a download that ended, for the one who shares. */
 export function explainToSender(error: unknown): Failure {
-  if (error instanceof DOMException) {
-    return failure(['The file cannot be read any more. Was it moved or changed?', ''], error.name);
-  }
-  if (!(error instanceof TrunklineError)) return unknownFailure(error);
-  const reported = TRANSFER_WORDS[error.appCode as TransferError['code']];
-  if (reported) return failure([`Receiver: ${reported[0]}`, ''], `${error.appCode}`);
-  return failure([ROW_TITLES[error.code] ?? 'The download failed', error.message], error.code);
+  return explain(error, TO_SENDER);
 }
 
 /** Why the name is not held right now, for the one who shares. */
 export function explainOffline(error: unknown): Failure {
-  if (!(error instanceof TrunklineError)) return unknownFailure(error);
-  const words: Words = COMMON_WORDS[error.code] ?? ['Sharing was interrupted.', `${error.message}.`];
-  return failure(words, error.code);
+  return explain(error, TO_EITHER);
 }
 
-function failure([title, text, canRetry = false]: Words, code: string): Failure {
-  return { title, text, code, canRetry };
+/** The application's own code says more than CANCELED or REFUSED, which carry it. */
+function explain(error: unknown, table: Table<string>): Failure {
+  const { code, appCode, message } = partsOf(error);
+  const words = lookUp(table, appCode) ?? lookUp(table, code);
+  const codes = appCode === undefined ? code : `${code} ${appCode}`;
+  if (words === undefined) return { title: 'Something went wrong.', text: message, code: codes, canRetry: true };
+  const [title, text, canRetry = false] = words;
+  return { title, text: text || ownSentence(error), code: codes, canRetry };
 }
 
-function unknownFailure(error: unknown): Failure {
-  const text = error instanceof Error ? error.message : String(error);
-  return { title: 'Something went wrong.', text, code: error instanceof Error ? error.name : 'ERROR', canRetry: true };
+function partsOf(error: unknown): { code: string; appCode?: string | undefined; message: string } {
+  if (error instanceof TrunklineError) return error;
+  if (!(error instanceof Error)) return { code: 'ERROR', message: String(error) };
+  const code: unknown = error instanceof TransferError ? error.code : (error as { code?: unknown }).code;
+  return { code: typeof code === 'string' ? code : error.name, message: error.message };
 }
 
-/** An error to end a stream with; `code` reaches the other side as `appCode`. */
-export function endingWith(code: AppCode | TransferError['code'], text: string): Error {
-  return Object.assign(new Error(text), { code });
+/** Codes come from the other side, too: only what the table itself has counts. */
+function lookUp(table: Table<string>, code: string | undefined): Words | undefined {
+  return code !== undefined && Object.hasOwn(table, code) ? table[code] : undefined;
+}
+
+/** Where we have nothing to add, the other side's reason stands. */
+function ownSentence(error: unknown): string {
+  if (!(error instanceof TrunklineError) || error.message === CODES[error.code].meaning) return '';
+  return `The reason given: “${error.message}”`;
 }

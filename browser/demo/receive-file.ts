@@ -1,5 +1,6 @@
 import type { TunnelStream } from '../../src/index.js';
 import { Checksum, sameChecksum } from './checksum.js';
+import { endingWith } from './failure-text.js';
 import type { Saver } from './saver.js';
 import { IncomingFile, TransferError } from './transfer-format.js';
 
@@ -28,7 +29,7 @@ export async function receiveFile(
   for await (const chunk of chunks) {
     const bytes = incoming.take(chunk);
     checksum.add(bytes);
-    await saver.write(bytes);
+    await saving(saver.write(bytes));
     steps.onReceived(incoming.receivedBytes);
   }
   const sums = { sender: incoming.finish(), receiver: checksum.finish() };
@@ -37,7 +38,16 @@ export async function receiveFile(
     stream.end(sums.receiver);
     throw new TransferError('CHECKSUM_DIFFERS', 'the checksum of what arrived is not the one the sender computed');
   }
-  await saver.save();
+  await saving(saver.save());
   stream.end(sums.receiver);
   return sums;
+}
+
+/** A full disk, mostly. */
+async function saving(work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (cause) {
+    throw endingWith('NOT_SAVED', 'the receiver could not save the file', cause);
+  }
 }

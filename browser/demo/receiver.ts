@@ -47,10 +47,9 @@ export class Receiver {
       return await receiveFile(stream, file.size, saver, steps);
     } catch (error) {
       await saver.discard();
-      // The sender is told why. Where the checksum is wrong it has ours, and sees for itself.
-      if (error instanceof TransferError && error.code !== 'CHECKSUM_DIFFERS')
-        stream.destroy(endingWith(error.code, error.message));
-      else if (error instanceof DOMException) stream.destroy(new Error('the receiver could not save the file'));
+      // Where the stream is not what failed, the sender is told why. A wrong checksum it sees for itself: it has ours.
+      const isTold = error instanceof TransferError && error.code === 'CHECKSUM_DIFFERS';
+      if (!isTold) stream.destroy(error as Error);
       throw error;
     } finally {
       this.download = undefined;
@@ -58,7 +57,7 @@ export class Receiver {
   }
 
   cancel(): void {
-    this.download?.destroy(new TrunklineError('CANCELED', 'the receiver canceled'));
+    this.download?.destroy(endingWith('RECEIVER_CANCELED', 'the receiver canceled'));
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import type { TunnelStream } from '../../src/index.js';
 import { CHECKSUM_BYTES, Checksum } from './checksum.js';
+import { TransferError } from './transfer-format.js';
 
 export interface Receipt {
   /** Of the bytes that were sent. */
@@ -20,7 +21,7 @@ export async function sendFile(file: File, stream: TunnelStream, onSent: (bytes:
   let sent = 0;
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await readPiece(reader);
       if (done) break;
       const taken = write(stream, value);
       checksum.add(value); // while the bytes are on their way
@@ -31,10 +32,23 @@ export async function sendFile(file: File, stream: TunnelStream, onSent: (bytes:
   } finally {
     reader.cancel().catch(() => {});
   }
+  if (sent !== file.size)
+    throw new TransferError('FILE_UNREADABLE', `the file ended after ${sent} of ${file.size} bytes`);
   const sum = checksum.finish();
   await write(stream, sum);
   await end(stream);
   return { checksum: sum, confirmed: await confirmation };
+}
+
+/** Browsers do not agree on the error for a file that was moved or changed. */
+async function readPiece(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<ReadableStreamReadResult<Uint8Array>> {
+  try {
+    return await reader.read();
+  } catch (cause) {
+    throw new TransferError('FILE_UNREADABLE', 'the file cannot be read any more', { cause });
+  }
 }
 
 /** Resolves when the stream has taken the bytes, which is when its window has room for them. */

@@ -10,8 +10,9 @@ import { kindText, sizeText } from './wording.js';
 /** The page that shares a file. */
 export class SenderView {
   private readonly root = find(document, 'sender', HTMLElement);
-  private readonly downloads = new DownloadsView(this.root);
+  private readonly downloads = new DownloadsView(this.root, (count) => this.titleQuestions(count));
   private share: Share | undefined;
+  private title = '';
 
   open(): void {
     this.root.hidden = false;
@@ -63,7 +64,8 @@ export class SenderView {
     this.part('local-hint').hidden = !isLocalOnly();
     this.downloads.clear();
     this.showViewers(0);
-    document.title = `Sharing ${file.name}`;
+    this.title = `Sharing ${file.name}`;
+    document.title = this.title;
     void share.run();
     this.part('copy-link').focus();
   }
@@ -98,6 +100,10 @@ export class SenderView {
   private showViewers(count: number): void {
     const people = count === 1 ? '1 page has' : `${count} pages have`;
     this.text('viewers', count === 0 ? '' : `${people} the link open`);
+  }
+
+  private titleQuestions(count: number): void {
+    if (this.share) document.title = count === 0 ? this.title : `(${count}) May they download? ${this.title}`;
   }
 
   private notice(text: string): void {

@@ -24,14 +24,18 @@ export interface RequestMeta {
   from: string;
 }
 
+export type TransferCode = 'TOO_SHORT' | 'TOO_LONG' | 'CHECKSUM_DIFFERS' | 'BAD_OFFER' | 'FILE_UNREADABLE';
+
+/** What goes wrong inside a stream that is fine. A stream destroyed with it brings `code` to the other side as `appCode`. */
 export class TransferError extends Error {
   override readonly name = 'TransferError';
 
   constructor(
-    readonly code: 'TOO_SHORT' | 'TOO_LONG' | 'CHECKSUM_DIFFERS' | 'BAD_OFFER',
+    readonly code: TransferCode,
     message: string,
+    options?: ErrorOptions,
   ) {
-    super(message);
+    super(message, options);
   }
 }
 
