@@ -124,8 +124,8 @@ export class Broker implements LegOwner {
     switch (event.type) {
       case 'refuse':
         return this.refused(registration, event.refuse);
-      case 'data':
-        throw new TrunklineError('PROTOCOL', 'DATA on a listen stream');
+      case 'offer':
+        throw new TrunklineError('PROTOCOL', 'OFFER from a listener');
       case 'end':
         this.unregister(registration);
         return registration.stream.end();
@@ -214,7 +214,7 @@ export class Broker implements LegOwner {
 
   private accept(connection: ConnectionCore, id: number, open: Open, offerId: string): void {
     const pending = this.pending.ofOffer(offerId);
-    // Unknown, used, expired, somebody else's: one answer for all, so that guessing teaches nothing (R43).
+    // Unknown, used, expired, somebody else's: one answer for all, so that guessing teaches nothing (R74).
     if (pending?.kind !== 'offered' || pending.registration.connection !== connection || pending.uid !== open.uid) {
       throw new TrunklineError('CANCELED', 'there is no such offer any more');
     }

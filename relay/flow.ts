@@ -50,7 +50,7 @@ export class Flow {
 
   // ── from the source ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** @throws TrunklineError FLOW_CONTROL past what was granted (R22), PROTOCOL after END */
+  /** @throws TrunklineError FLOW_CONTROL past what was granted (R88), PROTOCOL after END */
   receiveData(frame: Uint8Array): void {
     if (this.state !== 'open') throw new TrunklineError('PROTOCOL', 'DATA after END');
     const length = frame.length - HEADER_BYTES;
@@ -63,7 +63,7 @@ export class Flow {
     this.frames.push(frame);
   }
 
-  /** @throws TrunklineError PROTOCOL on a second END or a wrong count (R27) */
+  /** @throws TrunklineError PROTOCOL on a second END or a wrong count (R43, R44) */
   receiveEnd(finalOffset: number): void {
     if (this.state !== 'open') throw new TrunklineError('PROTOCOL', 'a second END');
     if (finalOffset !== this.receivedOffset) {
@@ -75,7 +75,7 @@ export class Flow {
 
   // ── from the sink ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** @throws TrunklineError PROTOCOL when it claims to have consumed what it was never sent (R26) */
+  /** @throws TrunklineError PROTOCOL when it claims to have consumed what it was never sent (R53) */
   receiveCredit(consumed: number, credit: number): void {
     if (consumed > this.passedOffset) {
       throw new TrunklineError('PROTOCOL', `CREDIT: ${consumed} bytes consumed of ${this.passedOffset} sent`);
@@ -84,7 +84,7 @@ export class Flow {
     this.sinkCredit = Math.max(this.sinkCredit, credit);
   }
 
-  /** @throws TrunklineError PROTOCOL when no END was passed on (R28) */
+  /** @throws TrunklineError PROTOCOL when no END was passed on (R49) */
   receiveEndAck(): void {
     if (this.state !== 'ended') throw new TrunklineError('PROTOCOL', `END_ACK while the direction is ${this.state}`);
     this.state = 'acknowledged';

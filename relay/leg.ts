@@ -47,14 +47,15 @@ export class Leg implements Attachment {
 
   /** Answers the OPEN and lets flow what has queued. */
   accept(meta: Json): void {
+    if (this.isClosed) return;
     const { credit } = this.inbound.grant(this.aheadOfPartner());
-    this.connection.send(encodeAccept(this.id, { credit, meta }));
+    this.connection.reply(encodeAccept(this.id, { credit, meta }));
     this.wake();
   }
 
   reset(error: ErrorPayload): void {
     if (this.isClosed) return;
-    this.connection.send(encodeReset(this.id, error));
+    this.connection.reply(encodeReset(this.id, error));
     this.close();
   }
 
@@ -146,9 +147,9 @@ export class Leg implements Attachment {
     return this.partner;
   }
 
-  /** Passed through and never made up here: it says that the far endpoint holds every byte (R28). */
+  /** Passed through and never made up here: it says that the far endpoint holds every byte (R83). */
   private passEndAck(partner: Leg): void {
-    partner.connection.send(encodeEndAck(partner.id));
+    partner.connection.reply(encodeEndAck(partner.id));
     if (!this.inbound.isDone || !this.outbound.isDone) return;
     this.close();
     partner.close();

@@ -40,15 +40,17 @@ export function mount(server: AnyHttpServer, path: string, mounted: Mounted): ()
 class Dispatcher {
   private readonly mounts = new Map<string, Mounted>();
   private readonly emit: AnyHttpServer['emit'];
+  private readonly catchingEmit: AnyHttpServer['emit'];
   private readonly onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) =>
     this.upgrade(request, socket, head);
 
   constructor(private readonly server: AnyHttpServer) {
     this.emit = server.emit;
-    server.emit = (event: string | symbol, ...args: unknown[]): boolean => {
+    this.catchingEmit = (event: string | symbol, ...args: unknown[]): boolean => {
       if (event === 'request' && this.request(args[0] as IncomingMessage, args[1] as ServerResponse)) return true;
       return Reflect.apply(this.emit, server, [event, ...args]) as boolean;
     };
+    server.emit = this.catchingEmit;
     server.on('upgrade', this.onUpgrade);
   }
 
@@ -62,6 +64,8 @@ class Dispatcher {
     if (this.mounts.get(path) === mounted) this.mounts.delete(path);
     if (this.mounts.size > 0) return false;
     this.server.off('upgrade', this.onUpgrade);
+    // Somebody has wrapped ours since: theirs stays, and ours only passes on now.
+    if (this.server.emit !== this.catchingEmit) return true;
     // The prototype's method comes back from under ours; an own one of somebody else is put back as it was.
     if (Object.getPrototypeOf(this.server).emit === this.emit) Reflect.deleteProperty(this.server, 'emit');
     else this.server.emit = this.emit;

@@ -8,6 +8,8 @@ import { Registry, type RegistryEvents } from './registry.js';
 export interface RelayCoreEvents extends RegistryEvents {
   /** A tunnel completed its handshake. */
   tunnelOpened(connection: ConnectionCore): void;
+  /** A defect of this relay ended a connection, and no more than that. */
+  defectFound(error: TrunklineError): void;
 }
 
 /** The relay without I/O: connections, the broker between them, and what becomes due when. */
@@ -90,7 +92,9 @@ export class RelayCore {
         this.broker.openReceived(connection(), id, open, now);
         this.onDeadline();
       },
-      connectionEnded: () => {
+      connectionEnded: (error) => {
+        // What a peer calls INTERNAL in its GOAWAY is its own defect; only ours leaves us a GOAWAY to send.
+        if (error.code === 'INTERNAL' && connection().hasOutput) this.events.defectFound(error);
         this.connections.delete(connection());
         this.counters.tunnelsClosed++;
         this.broker.leave(connection());

@@ -6,6 +6,7 @@ import { TrunklineError } from '../src/protocol/errors.js';
 import { assertName } from '../src/protocol/names.js';
 import { type Clock, systemClock } from '../src/runtime/clock.js';
 import { Driver } from '../src/runtime/driver.js';
+import { reportFailure } from '../src/runtime/failures.js';
 import { randomId } from '../src/runtime/random-id.js';
 import { Tunnel } from '../src/runtime/tunnel.js';
 import type { TunnelStream } from '../src/runtime/tunnel-stream.js';
@@ -32,7 +33,8 @@ export interface RelayConnection {
  * A relay: the registry of names, and the pairing of clients with listeners.
  *
  * Events: 'server.created'(name) and 'server.destroyed'(name), strictly alternating per name;
- * 'connection'(RelayConnection) for each tunnel; 'close' once everything is over.
+ * 'connection'(RelayConnection) for each tunnel; 'error'(TrunklineError INTERNAL) when a defect of the relay ended a
+ * tunnel (without a listener: the console); 'close' once everything is over.
  */
 export class Relay extends EventEmitter {
   private readonly core: RelayCore;
@@ -56,6 +58,7 @@ export class Relay extends EventEmitter {
     this.core = new RelayCore(resolved, randomId(), randomId, {
       created: (name) => this.tell('server.created', name),
       destroyed: (name) => this.tell('server.destroyed', name),
+      defectFound: (error) => reportFailure(this, error, { wasAsked: false }, 'relay'),
       tunnelOpened: (connection) => this.tell('connection', this.describe(connection)),
     });
     this.core.onDeadline = () => this.armTimer();
@@ -86,7 +89,8 @@ export class Relay extends EventEmitter {
 
   /**
    * Connects to a listener from inside this process, like `StreamClient(tunnel).connect(name)`.
-   * @throws TrunklineError BAD_NAME, LIMIT_BYTES (meta too large); TypeError when meta is no JSON value
+   * @throws TrunklineError BAD_NAME, LIMIT_BYTES (meta too large); TypeError when meta is no JSON value;
+   *   RangeError when `waitMs` is no duration
    */
   connect(name: string, options: { meta?: unknown; waitMs?: number } = {}): TunnelStream {
     assertName(name);
@@ -109,20 +113,17 @@ export class Relay extends EventEmitter {
 
   /** Ends every tunnel with GOING_AWAY, lets go of the HTTP servers (which stay open), and resolves when all is over. */
   close(): Promise<void> {
-    this.closing ??= this.shutDown();
-    return this.closing;
-  }
-
-  private async shutDown(): Promise<void> {
+    if (this.closing !== undefined) return this.closing;
+    // Set before anything is torn down: a listener of 'server.destroyed' may call this again.
+    const transportsClosed = new Promise<void>((resolve) => {
+      this.whenTransportsClosed = resolve;
+    });
+    this.closing = transportsClosed.then(() => void this.emit('close'));
     for (const unmount of this.unmounts.splice(0)) unmount();
     this.timer?.cancel();
-    this.core.close(new TrunklineError('GOING_AWAY', 'the relay is closing'));
-    if (this.transports.size > 0) {
-      await new Promise<void>((resolve) => {
-        this.whenTransportsClosed = resolve;
-      });
-    }
-    this.emit('close');
+    this.core.close(goingAway());
+    if (this.transports.size === 0) this.whenTransportsClosed();
+    return this.closing;
   }
 
   private handleRequest(subPath: string, request: IncomingMessage, response: ServerResponse): boolean {
@@ -146,6 +147,8 @@ export class Relay extends EventEmitter {
     const connection = this.core.accept(this.clock.now());
     this.requests.set(connection, request);
     this.transports.add(transport);
+    // `connect` on a closed relay: a stream that fails, like every connect that comes to nothing.
+    if (this.isClosing) connection.fail(goingAway());
     const driver = new Driver(connection, transport, this.clock, () => {});
     driver.onClosed = () => {
       this.requests.delete(connection);
@@ -188,6 +191,10 @@ export class Relay extends EventEmitter {
     });
     this.timer = { at, cancel };
   }
+}
+
+function goingAway(): TrunklineError {
+  return new TrunklineError('GOING_AWAY', 'the relay is closing');
 }
 
 export function createRelay(options: RelayOptions = {}): Relay {

@@ -20,7 +20,7 @@ import { type Role, StreamTable } from './stream-table.js';
 
 /** Default deadline of the handshake, both sides. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
-/** What a dialer may send before its WELCOME, and what an acceptor holds while it decides (R17). */
+/** What a dialer may send before its WELCOME, and what an acceptor holds while it decides (R25, R28). */
 export const UNAUTHENTICATED_BYTES = 16 * 1024;
 
 /** Whoever decides what a connection is for: an endpoint's tunnel, or the relay. */
@@ -109,22 +109,24 @@ export class ConnectionCore {
     return this.table.localSize;
   }
 
-  /** Frames of unknown type that were skipped, as the counter of R6. */
+  /** Frames of unknown type that were skipped, as the counter of R11. */
   get unknownFrameCount(): number {
     return this.unknownFrames;
   }
 
   // ── handshake ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Dialer: the first thing to do. */
+  /** Dialer: the first thing to do. @throws TrunklineError LIMIT_BYTES when the token does not fit (R28) */
   hello(token?: string): void {
-    this.scheduler.queueControl(
-      encodeHello({
-        version: PROTOCOL_VERSION,
-        limits: this.options.limits,
-        ...(token === undefined ? {} : { token }),
-      }),
-    );
+    const { limits } = this.options;
+    const frame = encodeHello({ version: PROTOCOL_VERSION, limits, ...(token === undefined ? {} : { token }) });
+    if (frame.length > UNAUTHENTICATED_BYTES) {
+      throw new TrunklineError(
+        'LIMIT_BYTES',
+        `the token makes HELLO ${frame.length} bytes, over ${UNAUTHENTICATED_BYTES}`,
+      );
+    }
+    this.scheduler.queueControl(frame);
   }
 
   /** Acceptor: the answer to HELLO. What came behind the HELLO is dealt with now. */
@@ -135,7 +137,7 @@ export class ConnectionCore {
     this.scheduler.queueControl(
       encodeWelcome({ version: PROTOCOL_VERSION, limits: this.options.limits, heartbeat, relayId }),
     );
-    for (const decoded of held) this.handle(decoded, now);
+    for (const decoded of held) if (this.isOpen) this.handle(decoded, now);
     this.onOutput();
   }
 
@@ -145,13 +147,16 @@ export class ConnectionCore {
   receive(message: Uint8Array, now: number): void {
     if (this.state.kind === 'ended') return;
     if (this.state.kind === 'open') this.state.keepAlive.heard(now);
-    const decoded = decodeMessage(message, this.options.limits.maxFrameBytes);
+    const { maxFrameBytes, maxMessageBytes } = this.options.limits;
+    if (message.length > maxMessageBytes)
+      return this.fail(new TrunklineError('PROTOCOL', `a message of ${message.length} bytes, over ${maxMessageBytes}`));
+    const decoded = decodeMessage(message, maxFrameBytes);
     this.unknownFrames += decoded.unknown;
     if (this.state.kind === 'deciding') this.hold(decoded, message.length);
     else this.handle(decoded, now, message.length);
   }
 
-  /** A text message came (R1). */
+  /** A text message came (R3). */
   receiveText(): void {
     this.fail(new TrunklineError('PROTOCOL', 'a text message; this protocol is binary'));
   }
@@ -179,7 +184,7 @@ export class ConnectionCore {
     if (keepAlive.isDead(now)) {
       this.fail(new TrunklineError('CONNECTION_LOST', 'nothing was heard from the peer past the ping deadline'));
     } else if (keepAlive.takePingDue(now)) {
-      this.guard(() => this.scheduler.queueControl(encodePing(new Uint8Array(8))));
+      this.scheduler.queueControl(encodePing(new Uint8Array(8)));
     }
   }
 
@@ -209,23 +214,35 @@ export class ConnectionCore {
       return farewell;
     }
     if (this.state.kind === 'ended') return undefined;
-    const isWelcomed = this.role === 'acceptor' || this.state.kind === 'open';
-    const room = isWelcomed ? this.peer.maxMessageBytes : UNAUTHENTICATED_BYTES - this.unwelcomedBytes;
-    const message = this.scheduler.takeMessage(this.peer.maxFrameBytes, room);
-    if (!isWelcomed) this.unwelcomedBytes += message?.length ?? 0;
+    const message = this.scheduler.takeMessage(this.peer.maxFrameBytes, this.room);
+    if (!this.isWelcomed) this.unwelcomedBytes += message?.length ?? 0;
     return message;
+  }
+
+  private get isWelcomed(): boolean {
+    return this.role === 'acceptor' || this.state.kind === 'open';
+  }
+
+  /** Largest message that may go out now. */
+  private get room(): number {
+    return this.isWelcomed ? this.peer.maxMessageBytes : UNAUTHENTICATED_BYTES - this.unwelcomedBytes;
   }
 
   // ── streams ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Opens a stream here. @throws TrunklineError LIMIT_STREAMS, LIMIT_BYTES, or why the connection ended */
+  /** Opens a stream here. @throws TrunklineError LIMIT_STREAMS, LIMIT_BYTES, LIMIT_RATE, or why the connection ended */
   open(attachment: Attachment, open: Open): number {
     if (this.state.kind === 'ended') throw this.state.error;
     if (this.table.localSize >= this.peer.maxStreams) {
       throw new TrunklineError('LIMIT_STREAMS', `the peer allows ${this.peer.maxStreams} streams on this tunnel`);
     }
     const id = this.table.addLocal(attachment);
-    this.scheduler.queueControl(encodeOpen(id, open));
+    try {
+      this.scheduler.queueControl(encodeOpen(id, open));
+    } catch (error) {
+      this.table.remove(id);
+      throw error;
+    }
     this.onOutput();
     return id;
   }
@@ -237,7 +254,7 @@ export class ConnectionCore {
 
   /** Says no to it. */
   refuse(id: number, error: ErrorPayload): void {
-    this.send(encodeReset(id, error));
+    this.reply(encodeReset(id, error));
   }
 
   /** The stream is closed here; late frames for its id will be ignored. */
@@ -246,10 +263,17 @@ export class ConnectionCore {
     this.scheduler.remove(attachment);
   }
 
-  /** Queues a control frame of a stream. */
+  /** Queues a control frame that this side's application caused. */
   send(frame: Uint8Array): void {
     if (this.state.kind === 'ended') return;
-    this.guard(() => this.scheduler.queueControl(frame));
+    this.scheduler.queueControl(frame);
+    this.onOutput();
+  }
+
+  /** Queues one that a peer caused: of these only so many may wait (LIMIT_RATE). */
+  reply(frame: Uint8Array): void {
+    if (this.state.kind === 'ended') return;
+    this.guard(() => this.scheduler.queueReply(frame));
     this.onOutput();
   }
 
@@ -270,7 +294,9 @@ export class ConnectionCore {
   /** Ends the connection with GOAWAY. */
   fail(error: TrunklineError): void {
     if (this.state.kind === 'ended') return;
-    this.farewell = encodeGoaway(toErrorPayload(error));
+    const goaway = encodeGoaway(toErrorPayload(error));
+    // When the application leaves, what it said before still holds: an END_ACK goes out in front of the GOAWAY.
+    this.farewell = error.code === 'TUNNEL_CLOSED' ? this.scheduler.takeFarewell(goaway, this.room) : goaway;
     this.end(error);
   }
 
@@ -324,7 +350,7 @@ export class ConnectionCore {
       case 'GOAWAY':
         return this.end(TrunklineError.fromPayload(frame.error));
       case 'PING':
-        return this.scheduler.queueControl(encodePong(frame.payload));
+        return this.scheduler.queueReply(encodePong(frame.payload));
       case 'PONG':
         return;
       case 'OPEN':
@@ -334,7 +360,7 @@ export class ConnectionCore {
     }
   }
 
-  /** R10, R11: the first frame of each side. */
+  /** R20, R21: the first frame of each side. */
   private dispatchHandshake(frame: Frame, now: number): void {
     if (this.role === 'acceptor' && frame.type === 'HELLO') {
       this.checkVersion(frame.hello.version);

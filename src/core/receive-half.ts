@@ -24,8 +24,8 @@ const KEEPS_UP_SHARE = 2;
  *   ────┼──── unread ─────┼──── may come ────┼──────> offsets
  *
  * 1. Credit follows consumption, never arrival: a reader that stops stops its sender.
- * 2. DATA past the credit is a breach (R22).
- * 3. The window doubles when the sender said that it ran out of credit (R23) while the reader kept up: then the path is
+ * 2. DATA past the credit is a breach (R51).
+ * 3. The window doubles when the sender said that it ran out of credit (R56) while the reader kept up: then the path is
  *    longer than the window. A slow reader never grows its window.
  */
 export class ReceiveHalf {
@@ -71,7 +71,7 @@ export class ReceiveHalf {
     if (exhausted) this.senderRanOut = true;
   }
 
-  /** @throws TrunklineError PROTOCOL on a second END, or one that does not count the bytes that came (R27) */
+  /** @throws TrunklineError PROTOCOL on a second END, or one that does not count the bytes that came (R43, R44) */
   receiveEnd(finalOffset: number): void {
     if (this.ended) throw new TrunklineError('PROTOCOL', 'a second END');
     if (finalOffset !== this.receivedOffset) {

@@ -7,8 +7,8 @@ import type { Attachment } from './attachment.js';
 export const MESSAGE_TARGET_BYTES = 64 * 1024;
 /** What one stream may send before the next one's turn, when several are active. */
 export const QUANTUM_BYTES = 16 * 1024;
-/** Control frames waiting for a peer that does not read. More than this many is an attack, or a peer long dead. */
-export const MAX_QUEUED_CONTROL_FRAMES = 4096;
+/** Replies waiting for a peer that causes them and does not read. More than this many is an attack, or a peer long dead. */
+export const MAX_QUEUED_REPLIES = 4096;
 
 /**
  * Who sends next on one connection: control frames, then credit, then data, round-robin over the streams that have
@@ -18,6 +18,8 @@ export const MAX_QUEUED_CONTROL_FRAMES = 4096;
 export class Scheduler {
   private control: Uint8Array[] = [];
   private controlHead = 0;
+  /** Queued since the queue was last empty: errs on the strict side, and needs no mark on each frame. */
+  private replies = 0;
   private readonly creditDue = new Set<Attachment>();
   /** Streams with something to send, in order of turn: a Set iterates in insertion order. */
   private readonly turns = new Set<Attachment>();
@@ -26,14 +28,17 @@ export class Scheduler {
     return this.controlHead === this.control.length && this.creditDue.size === 0 && this.turns.size === 0;
   }
 
-  /** @throws TrunklineError LIMIT_RATE when the peer makes us queue replies that it does not read */
+  /** What this side's own application caused: bounded by what that is allowed to have open. */
   queueControl(frame: Uint8Array): void {
-    if (this.control.length - this.controlHead >= MAX_QUEUED_CONTROL_FRAMES) {
-      throw new TrunklineError(
-        'LIMIT_RATE',
-        `${MAX_QUEUED_CONTROL_FRAMES} control frames wait and the peer reads none`,
-      );
+    this.control.push(frame);
+  }
+
+  /** What the peer caused. @throws TrunklineError LIMIT_RATE when it makes us queue what it does not read */
+  queueReply(frame: Uint8Array): void {
+    if (this.replies >= MAX_QUEUED_REPLIES) {
+      throw new TrunklineError('LIMIT_RATE', `${MAX_QUEUED_REPLIES} replies wait and the peer reads none`);
     }
+    this.replies++;
     this.control.push(frame);
   }
 
@@ -51,10 +56,18 @@ export class Scheduler {
   }
 
   clear(): void {
-    this.control = [];
-    this.controlHead = 0;
+    this.clearControl();
     this.creditDue.clear();
     this.turns.clear();
+  }
+
+  /** What is queued of control frames, and `last` behind it, as the connection's last message: at most `maxBytes`. */
+  takeFarewell(last: Uint8Array, maxBytes: number): Uint8Array {
+    const controlBytes = this.measureControl(maxBytes - last.length);
+    const target = new Uint8Array(controlBytes + last.length);
+    this.writeControl(target, controlBytes);
+    target.set(last, controlBytes);
+    return target;
   }
 
   /** The next message, at most `maxBytes`, or undefined when there is nothing (that fits). */
@@ -74,6 +87,12 @@ export class Scheduler {
     return at === target.length ? target : target.subarray(0, at);
   }
 
+  private clearControl(): void {
+    this.control = [];
+    this.controlHead = 0;
+    this.replies = 0;
+  }
+
   private measureControl(maxBytes: number): number {
     let bytes = 0;
     for (let index = this.controlHead; index < this.control.length && bytes < MESSAGE_TARGET_BYTES; index++) {
@@ -91,10 +110,7 @@ export class Scheduler {
       target.set(frame, at);
       at += frame.length;
     }
-    if (this.controlHead === this.control.length) {
-      this.control = [];
-      this.controlHead = 0;
-    }
+    if (this.controlHead === this.control.length) this.clearControl();
     return at;
   }
 

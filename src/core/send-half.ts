@@ -57,7 +57,7 @@ export class SendHalf {
     if (this.state === 'open') this.state = 'ending';
   }
 
-  /** Credit from ACCEPT, or the early window: an absolute offset like every credit; a lower one is ignored (R24). */
+  /** Credit from ACCEPT, or the early window: an absolute offset like every credit; a lower one is ignored (R52). */
   raiseCredit(credit: number): void {
     if (credit > this.creditOffset) this.creditOffset = credit;
   }
@@ -73,7 +73,7 @@ export class SendHalf {
     this.consumedOffset = consumed;
   }
 
-  /** END_ACK: the peer has everything. @throws TrunklineError PROTOCOL when no END was sent (R28) */
+  /** END_ACK: the peer has everything. @throws TrunklineError PROTOCOL when no END was sent (R49) */
   receiveEndAck(): void {
     if (this.state !== 'ended') throw new TrunklineError('PROTOCOL', `END_ACK in state ${this.state}`);
     this.state = 'acknowledged';

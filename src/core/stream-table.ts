@@ -5,7 +5,7 @@ import type { Attachment } from './attachment.js';
 export type Role = 'dialer' | 'acceptor';
 
 /**
- * Ids of one connection (R12-R14): dialer odd, acceptor even, strictly rising, never used twice. So the last id of each
+ * Ids of one connection (R30-R33): dialer odd, acceptor even, strictly rising, never used twice. So the last id of each
  * side tells a closed stream (its late frames are ignored) from one that never was (a breach), with nothing remembered
  * per closed stream.
  */

@@ -187,6 +187,7 @@ export class StreamCore implements Attachment {
         this.leave();
         return this.emit({ type: 'failed', error: TrunklineError.fromPayload(frame.error) });
       case 'DATA':
+        if (this.target.kind === 'listen') throw new TrunklineError('PROTOCOL', 'DATA on a listen stream');
         this.receiving.receiveData(frame.payload.length, frame.exhausted);
         if (frame.payload.length > 0) this.emit({ type: 'data', bytes: frame.payload });
         return;
@@ -246,7 +247,7 @@ export class StreamCore implements Attachment {
     throw new TrunklineError('INTERNAL', 'an endpoint has no ready frames');
   }
 
-  /** An acceptor sends nothing before its ACCEPT (R20). */
+  /** An acceptor sends nothing before its ACCEPT (R38). */
   private maySend(): boolean {
     return this.place !== undefined && (this.phase === 'opening' || this.phase === 'open');
   }
@@ -255,9 +256,10 @@ export class StreamCore implements Attachment {
     if (this.sendableBytes(1) > 0) this.place?.connection.dataReady(this);
   }
 
-  /** An END that came before our ACCEPT is acknowledged behind it (R20). */
+  /** An END that came before our ACCEPT is acknowledged behind it (R47). */
   private acknowledgeEnd(): void {
-    if (this.receiving.isDone && this.phase === 'open') this.transmit((id) => encodeEndAck(id));
+    if (!this.receiving.isDone || this.phase !== 'open' || this.place === undefined) return;
+    this.place.connection.reply(encodeEndAck(this.place.id));
   }
 
   private transmit(encode: (id: number) => Uint8Array): void {

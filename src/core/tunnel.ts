@@ -67,7 +67,7 @@ export class TunnelCore implements ConnectionOwner {
     const stream = this.createStream(uid, target, meta);
     const { maxStreams } = this.connection.peerLimits;
     if (this.endedWith !== undefined) stream.fail(this.endedWith.clone());
-    else if (this.streams.size > maxStreams)
+    else if (this.connection.localStreamCount + this.waitingConnects.size >= maxStreams)
       stream.fail(new TrunklineError('LIMIT_STREAMS', `the peer allows ${maxStreams} streams on one tunnel`));
     else if (target.kind === 'connect' && this.pendingConnects.size >= this.maxPendingConnects)
       this.waitingConnects.add(stream);
@@ -130,15 +130,17 @@ export class TunnelCore implements ConnectionOwner {
   }
 
   private start(stream: StreamCore): void {
-    if (stream.target.kind === 'connect') this.pendingConnects.add(stream);
     try {
       stream.openOn(this.connection);
+      // Not before: one that fails to start must not start the next from within.
+      if (stream.target.kind === 'connect') this.pendingConnects.add(stream);
     } catch (error) {
       stream.fail(toTrunklineError(error, 'INTERNAL'));
     }
   }
 
   private startWaiting(): void {
+    if (this.connection.hasEnded) return;
     for (const stream of this.waitingConnects) {
       if (this.pendingConnects.size >= this.maxPendingConnects) return;
       this.waitingConnects.delete(stream);
@@ -147,6 +149,7 @@ export class TunnelCore implements ConnectionOwner {
   }
 
   private observe(stream: StreamCore, event: StreamEvent): void {
+    if (event.type === 'refuse') throw new TrunklineError('PROTOCOL', 'REFUSE at an endpoint');
     this.events.push({ type: 'stream', stream, event });
     if (event.type === 'opened') this.answered(stream);
     if (event.type === 'failed' || event.type === 'closed') this.forget(stream);

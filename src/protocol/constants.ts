@@ -23,7 +23,7 @@ export const HEADER_BYTES = STREAM_ID_BYTES + TYPE_BYTES + LENGTH_BYTES;
 export const TUNNEL_STREAM_ID = 0;
 export const MAX_STREAM_ID = 0xffff_ffff;
 
-/** Top bit of the type byte. Only DATA gives it a meaning (R23). */
+/** Top bit of the type byte. Only DATA gives it a meaning (R12, R56). */
 export const FLAG_BIT = 0x80;
 export const TYPE_MASK = 0x7f;
 

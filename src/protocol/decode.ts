@@ -27,12 +27,12 @@ export interface Decoded {
   frames: Frame[];
   /** The rule that was broken: the connection is over once `frames` have been dealt with. */
   error?: TrunklineError;
-  /** Frames of a type that this version does not know: skipped, counted (R6). */
+  /** Frames of a type that this version does not know: skipped, counted (R11). */
   unknown: number;
 }
 
 /**
- * One transport message into frames. Messages hold whole frames only (R2), so nothing is carried from call to call and
+ * One transport message into frames. Messages hold whole frames only (R4), so nothing is carried from call to call and
  * nothing is stored before its header has been checked. DATA payloads are views of `message`, not copies.
  */
 export function decodeMessage(message: Uint8Array, maxFrameBytes: number): Decoded {
@@ -64,7 +64,7 @@ function decodeInto(decoded: Decoded, message: Uint8Array, maxFrameBytes: number
 
 type Place = 'tunnel' | 'stream';
 
-/** What each header may say: where the frame belongs, and its exact or largest payload length (R3, R5). */
+/** What each header may say: where the frame belongs, and its exact or largest payload length (R7-R10). */
 const SHAPES: ReadonlyMap<number, { place: Place; exactBytes?: number; maxBytes?: number }> = new Map([
   [FrameType.Hello, { place: 'tunnel' as Place, maxBytes: MAX_CONTROL_PAYLOAD_BYTES }],
   [FrameType.Welcome, { place: 'tunnel', maxBytes: MAX_CONTROL_PAYLOAD_BYTES }],

@@ -25,7 +25,7 @@ const BRAND = Symbol.for('trunkline.error');
 
 /** Keeps an error text from filling a control frame; long enough for any sentence. */
 export const MAX_REASON_BYTES = 1024;
-const MAX_APP_CODE_BYTES = 128;
+export const MAX_APP_CODE_BYTES = 128;
 
 /** The one error class, in page, Node and relay. Branch on `code`; the message is for people. */
 export class TrunklineError extends Error {

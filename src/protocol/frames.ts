@@ -72,7 +72,7 @@ export type TunnelFrame =
 export type StreamFrame =
   | { type: 'ACCEPT'; id: number; accept: Accept }
   | { type: 'RESET'; id: number; error: ErrorPayload }
-  /** `exhausted`: this frame uses up the credit of its sender (R23). `frame` is header and payload. */
+  /** `exhausted`: this frame uses up the credit of its sender (R56). `frame` is header and payload. */
   | { type: 'DATA'; id: number; payload: Uint8Array; exhausted: boolean; frame: Uint8Array }
   | { type: 'CREDIT'; id: number; consumed: number; credit: number }
   | { type: 'END'; id: number; finalOffset: number }

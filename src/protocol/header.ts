@@ -46,7 +46,7 @@ export function writeOffset(target: Uint8Array, at: number, offset: number): voi
   rewriteStreamId(target, at + 4, offset % 0x1_0000_0000);
 }
 
-/** @throws TrunklineError PROTOCOL past 2^53 - 1 (R25): no honest stream gets there, and arithmetic would go wrong */
+/** @throws TrunklineError PROTOCOL past 2^53 - 1 (R13): no honest stream gets there, and arithmetic would go wrong */
 export function readOffset(bytes: Uint8Array, at: number): number {
   const offset = readUint32(bytes, at) * 0x1_0000_0000 + readUint32(bytes, at + 4);
   if (offset > MAX_OFFSET) throw new TrunklineError('PROTOCOL', 'an offset is over 2^53 - 1');

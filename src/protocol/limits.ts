@@ -5,7 +5,7 @@
 export interface Limits {
   /** Largest DATA payload accepted, bytes. Over it: GOAWAY PROTOCOL. Default 65,536. */
   maxFrameBytes: number;
-  /** Largest message (one or more frames) accepted, bytes. Over it the transport closes. Default 131,072. */
+  /** Largest message (one or more frames) accepted, bytes. Over it: GOAWAY PROTOCOL. Default 131,072. */
   maxMessageBytes: number;
   /** Streams the peer may have open at once. Over it: RESET LIMIT_STREAMS. Default 1,024. */
   maxStreams: number;
@@ -61,11 +61,16 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
     }
     limits[name] = value;
   }
-  if (limits.maxMessageBytes < limits.maxFrameBytes + 1024) {
+  if (!canCarryFrames(limits)) {
     throw new RangeError('limits.maxMessageBytes must exceed limits.maxFrameBytes by at least 1024 bytes');
   }
   return limits;
 }
 
-/** What is assumed of a peer until its HELLO or WELCOME is here: the defaults, and no early data (R17). */
+/** Else a frame that is allowed would fit no message that is. */
+export function canCarryFrames({ maxMessageBytes, maxFrameBytes }: Limits): boolean {
+  return maxMessageBytes >= maxFrameBytes + 1024;
+}
+
+/** What is assumed of a peer until its HELLO or WELCOME is here: the defaults, and no early data (R26). */
 export const LIMITS_BEFORE_HANDSHAKE: Readonly<Limits> = Object.freeze({ ...DEFAULT_LIMITS, earlyWindowBytes: 0 });

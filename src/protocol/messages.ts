@@ -1,14 +1,14 @@
 import { CODES, isErrorCode } from './codes.js';
 import { MAX_OFFSET } from './constants.js';
-import { type ErrorPayload, TrunklineError } from './errors.js';
+import { type ErrorPayload, MAX_APP_CODE_BYTES, MAX_REASON_BYTES, TrunklineError } from './errors.js';
 import type { Accept, Heartbeat, Hello, Offer, Open, Refuse, Target, Welcome } from './frames.js';
-import { isLimitInRange, LIMIT_NAMES, LIMITS_BEFORE_HANDSHAKE, type Limits } from './limits.js';
+import { canCarryFrames, isLimitInRange, LIMIT_NAMES, LIMITS_BEFORE_HANDSHAKE, type Limits } from './limits.js';
 import type { Json } from './meta.js';
-import { decodeUtf8 } from './utf8.js';
+import { decodeUtf8, truncateUtf8 } from './utf8.js';
 
 /**
  * Control payloads are JSON objects. Each reader copies the fields that it knows, checks them, and ignores the rest, so
- * that a newer peer can say more (R8). A payload that breaks its shape ends the connection with PROTOCOL; what is
+ * that a newer peer can say more (R15). A payload that breaks its shape ends the connection with PROTOCOL; what is
  * well-formed but not allowed (a bad name, a meta too large) is refused by whoever decides, one stream at a time.
  */
 type Fields = Readonly<Record<string, unknown>>;
@@ -54,7 +54,7 @@ function readHeartbeat(value: unknown): Heartbeat {
   };
 }
 
-/** A limit that is not announced has its default. */
+/** A limit that is not announced has its default; early data has to be announced (R96). */
 function readLimits(fields: Fields, frame: string): Limits {
   const given = fields.limits === undefined ? {} : asObject(fields.limits, frame, 'limits');
   const limits: Limits = { ...LIMITS_BEFORE_HANDSHAKE };
@@ -64,6 +64,7 @@ function readLimits(fields: Fields, frame: string): Limits {
     if (!isLimitInRange(name, value)) throw malformed(frame, `limits.${name} is out of range`);
     limits[name] = value;
   }
+  if (!canCarryFrames(limits)) throw malformed(frame, 'limits.maxMessageBytes holds no frame of limits.maxFrameBytes');
   return limits;
 }
 
@@ -114,7 +115,7 @@ export function readRefuse(fields: Fields): Refuse {
   return { id: readString(fields, 'id', 'REFUSE', 128), ...readError(fields, 'REFUSE') };
 }
 
-/** A code that this version does not know is read as INTERNAL; its reason and retryable still say what they say (R9). */
+/** A code that this version does not know is read as INTERNAL; its reason and retryable still say what they say (R16). */
 export function readError(fields: Fields, frame: string): ErrorPayload {
   const code = isErrorCode(fields.code) ? fields.code : 'INTERNAL';
   if (typeof fields.code !== 'string') throw malformed(frame, 'code is not a string');
@@ -122,12 +123,12 @@ export function readError(fields: Fields, frame: string): ErrorPayload {
   if (typeof retryable !== 'boolean') throw malformed(frame, 'retryable is not a boolean');
   return {
     code,
-    reason: fields.reason === undefined ? '' : readString(fields, 'reason', frame, Number.POSITIVE_INFINITY),
+    reason: fields.reason === undefined ? '' : readText(fields, 'reason', frame, MAX_REASON_BYTES),
     retryable,
     ...(fields.retryAfterMs === undefined
       ? {}
       : { retryAfterMs: readInteger(fields, 'retryAfterMs', frame, 0, MAX_OFFSET) }),
-    ...(fields.appCode === undefined ? {} : { appCode: readString(fields, 'appCode', frame, 1024) }),
+    ...(fields.appCode === undefined ? {} : { appCode: readText(fields, 'appCode', frame, MAX_APP_CODE_BYTES) }),
   };
 }
 
@@ -160,6 +161,11 @@ function readString(fields: Fields, key: string, frame: string, maxLength: numbe
   if (typeof value !== 'string' || value.length > maxLength)
     throw malformed(frame, `${key} is not a string of at most ${maxLength}`);
   return value;
+}
+
+/** Cut, not refused: a relay that passes it on must not end up with more than a control frame holds (R18). */
+function readText(fields: Fields, key: string, frame: string, maxBytes: number): string {
+  return truncateUtf8(readString(fields, key, frame, Number.POSITIVE_INFINITY), maxBytes);
 }
 
 function asObject(value: unknown, frame: string, key: string): Fields {

@@ -46,6 +46,7 @@ export class TunnelStream extends Duplex {
   private whenDrained: Callback | undefined;
   private whenDelivered: Callback | undefined;
   private cancelIdleTimer: () => void = () => {};
+  private isIdleTimerSet = false;
   private idleTimeoutMs = 0;
   private lastActiveAt = 0;
 
@@ -188,8 +189,8 @@ export class TunnelStream extends Duplex {
     if (callback) this.once('timeout', callback);
     this.idleTimeoutMs = timeoutMs;
     this.cancelIdleTimer();
+    this.isIdleTimerSet = false;
     this.touch();
-    if (timeoutMs > 0) this.armIdleTimer(timeoutMs);
     return this;
   }
 
@@ -213,13 +214,18 @@ export class TunnelStream extends Duplex {
   }
 
   private touch(): void {
-    if (this.idleTimeoutMs > 0) this.lastActiveAt = this.owner.clock.now();
+    if (this.idleTimeoutMs === 0) return;
+    this.lastActiveAt = this.owner.clock.now();
+    if (!this.isIdleTimerSet) this.armIdleTimer(this.idleTimeoutMs);
   }
 
   private armIdleTimer(delayMs: number): void {
+    this.isIdleTimerSet = true;
     this.cancelIdleTimer = this.owner.clock.setTimer(delayMs, () => {
       const left = this.lastActiveAt + this.idleTimeoutMs - this.owner.clock.now();
       if (left > 0) return this.armIdleTimer(left);
+      // Armed again by the next byte, as a socket's is.
+      this.isIdleTimerSet = false;
       this.emit('timeout');
     });
   }

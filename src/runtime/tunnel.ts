@@ -95,6 +95,7 @@ export class Tunnel extends EventEmitter implements StreamOwner {
 
   /** @internal */
   openStream(target: Target, meta: unknown, name: string | undefined): TunnelStream {
+    if (target.kind === 'connect') assertDuration('waitMs', target.waitMs);
     const core = this.openCore(target, meta);
     return this.face(core, { name });
   }
@@ -185,7 +186,9 @@ export class Tunnel extends EventEmitter implements StreamOwner {
 
   /** Somebody will learn of the end without the 'error' event. */
   private get isWatched(): boolean {
-    return this.streamsTold || this.listenerCount('close') > 0 || this.openedOutcome.wasAsked || this.closedOutcome.wasAsked;
+    return (
+      this.streamsTold || this.listenerCount('close') > 0 || this.openedOutcome.wasAsked || this.closedOutcome.wasAsked
+    );
   }
 
   private handleClosed(error: TrunklineError): void {
@@ -194,6 +197,11 @@ export class Tunnel extends EventEmitter implements StreamOwner {
     this.closedOutcome.resolve(error);
     this.emit('close', error);
   }
+}
+
+function assertDuration(name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 0) return;
+  throw new RangeError(`${name} must be a whole number of at least 0, not ${value}`);
 }
 
 function resolveWindow(options: TunnelOptions, earlyWindowBytes: number): WindowOptions {

@@ -30,8 +30,6 @@ class StreamClientClass {
   connect(name: string, options: ConnectOptions = {}): TunnelStream {
     assertName(name);
     const { meta, waitMs = 0, signal } = { ...this.defaults, ...options };
-    if (!Number.isSafeInteger(waitMs) || waitMs < 0)
-      throw new RangeError(`waitMs must be a whole number of at least 0, not ${waitMs}`);
     const stream = this.tunnel.openStream({ kind: 'connect', name, waitMs }, meta, name);
     if (signal) abortWith(stream, signal);
     return stream;

@@ -107,6 +107,9 @@ export class StreamListener extends EventEmitter {
   }
 
   private async answer(offer: WireOffer): Promise<void> {
+    if (this.onStream === undefined && this.listenerCount('connection') === 0) {
+      return this.refuse(offer, { text: 'nobody takes streams at this listener' });
+    }
     try {
       const { name, meta, id } = offer;
       const answer = this.options.accept ? await this.options.accept({ name, meta, id }) : true;

@@ -4,7 +4,7 @@ export interface ConnectionHandlers {
   /** The connection takes messages now: it has opened, or its buffer has drained after `isWritable` was false. */
   writable(): void;
   message(bytes: Uint8Array): void;
-  /** A text message: the protocol has none (R1). */
+  /** A text message: the protocol has none (R3). */
   text(): void;
   /** The connection is over, whoever ended it. Called once, and nothing after it. */
   closed(error: TrunklineError): void;

@@ -1,0 +1,35 @@
+/** What a stream of the benchmark asks of the far end, in its first bytes. */
+export type Request =
+  /** Everything comes back. */
+  | { kind: 'echo' }
+  /** Bytes are counted; a report comes back after each `reportEveryBytes`. With `hashed` it holds their SHA-256. */
+  | { kind: 'count'; reportEveryBytes: number; hashed: boolean };
+
+export const REQUEST_BYTES = 16;
+export const HASH_BYTES = 32;
+export const REPORT_BYTES = 8 + HASH_BYTES;
+
+export function encodeRequest(request: Request): Buffer {
+  const bytes = Buffer.alloc(REQUEST_BYTES);
+  if (request.kind === 'echo') return bytes;
+  bytes[0] = 1;
+  bytes[1] = request.hashed ? 1 : 0;
+  bytes.writeDoubleLE(request.reportEveryBytes, 8);
+  return bytes;
+}
+
+export function decodeRequest(bytes: Buffer): Request {
+  if (bytes[0] === 0) return { kind: 'echo' };
+  return { kind: 'count', reportEveryBytes: bytes.readDoubleLE(8), hashed: bytes[1] === 1 };
+}
+
+export function encodeReport(count: number, hash: Uint8Array): Buffer {
+  const bytes = Buffer.alloc(REPORT_BYTES);
+  bytes.writeDoubleLE(count, 0);
+  bytes.set(hash, 8);
+  return bytes;
+}
+
+export function decodeReport(bytes: Buffer): { count: number; hash: Buffer } {
+  return { count: bytes.readDoubleLE(0), hash: bytes.subarray(8, REPORT_BYTES) };
+}

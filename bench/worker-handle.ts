@@ -1,0 +1,66 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { CarrierName } from './carriers/carrier.js';
+import type { Order } from './worker.js';
+
+export type Role = 'client' | 'relay' | 'listener';
+
+type Answer = { result: unknown } | { failure: string };
+
+/** A stream that stalls must end the run, not hang it. */
+const ORDER_TIMEOUT_MS = 30_000;
+
+const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
+
+/** This side of a worker process. One order at a time. */
+export class WorkerHandle {
+  private waiting: { resolve: (result: unknown) => void; reject: (error: Error) => void } | undefined;
+  private readonly exited: Promise<void>;
+
+  private constructor(
+    private readonly process: ChildProcess,
+    title: string,
+  ) {
+    this.exited = new Promise((resolve) => process.once('exit', () => resolve()));
+    process.on('message', (answer: Answer) => {
+      const { waiting } = this;
+      this.waiting = undefined;
+      if ('result' in answer) waiting?.resolve(answer.result);
+      else waiting?.reject(new Error(`${title}: ${answer.failure}`));
+    });
+    process.once('exit', (code, signal) => this.waiting?.reject(new Error(`${title} exited (${code ?? signal})`)));
+  }
+
+  static async spawn(carrier: CarrierName, role: Role, profileDirectory?: string): Promise<WorkerHandle> {
+    const title = `${carrier}-${role}`;
+    const profile = profileDirectory === undefined ? [] : [join(profileDirectory, `${title}.cpuprofile`)];
+    const process = fork(WORKER, [carrier, role, ...profile], { execArgv: ['--import', 'tsx'] });
+    const worker = new WorkerHandle(process, title);
+    await worker.answer();
+    return worker;
+  }
+
+  async order(order: Order): Promise<unknown> {
+    const answer = this.answer();
+    this.process.send(order);
+    const timer = setTimeout(() => this.process.kill('SIGKILL'), ORDER_TIMEOUT_MS);
+    try {
+      return await answer;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Resolves when the process is gone, and its profile written. */
+  async stop(): Promise<void> {
+    this.process.disconnect();
+    await this.exited;
+  }
+
+  private answer(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.waiting = { resolve, reject };
+    });
+  }
+}

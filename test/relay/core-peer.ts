@@ -1,0 +1,115 @@
+import { type RelayOptions, resolveOptions } from '../../relay/options.js';
+import { RelayCore } from '../../relay/relay-core.js';
+import type { ConnectionCore } from '../../src/core/connection.js';
+import { decodeMessage } from '../../src/protocol/decode.js';
+import { encodeHello, encodeOpen, writeCredit, writeDataHeader, writeEnd } from '../../src/protocol/encode.js';
+import type { Frame, Offer, Open } from '../../src/protocol/frames.js';
+import { DEFAULT_LIMITS, type Limits } from '../../src/protocol/limits.js';
+
+let idCount = 0;
+export const nextId = (): string => (++idCount).toString(16).padStart(32, '0');
+
+export function makeRelay(options: RelayOptions = {}): { core: RelayCore; told: string[] } {
+  const told: string[] = [];
+  const core = new RelayCore(resolveOptions(options), nextId(), nextId, {
+    created: (name) => told.push(`created ${name}`),
+    destroyed: (name) => told.push(`destroyed ${name}`),
+    tunnelOpened: () => {},
+    defectFound: (error) => told.push(`defect ${error.message}`),
+  });
+  return { core, told };
+}
+
+export function dataFrame(id: number, payload: Uint8Array, exhausted = false): Uint8Array {
+  const frame = new Uint8Array(8 + payload.length);
+  writeDataHeader(frame, 0, id, payload.length, exhausted);
+  frame.set(payload, 8);
+  return frame;
+}
+
+export function creditFrame(id: number, consumed: number, credit: number): Uint8Array {
+  const frame = new Uint8Array(24);
+  writeCredit(frame, 0, id, consumed, credit);
+  return frame;
+}
+
+export function endFrame(id: number, finalOffset: number): Uint8Array {
+  const frame = new Uint8Array(16);
+  writeEnd(frame, 0, id, finalOffset);
+  return frame;
+}
+
+/** A peer of a relay's core that says frame by frame what it wants, allowed or not. */
+export class CorePeer {
+  readonly connection: ConnectionCore;
+  private nextStreamId = 1;
+
+  constructor(
+    readonly relay: RelayCore,
+    limits: Partial<Limits> = {},
+    private readonly now = 0,
+  ) {
+    this.connection = relay.accept(now);
+    this.send(encodeHello({ version: 1, limits: { ...DEFAULT_LIMITS, ...limits } }));
+    this.frames();
+  }
+
+  send(...parts: Uint8Array[]): void {
+    this.connection.receive(Uint8Array.from(parts.flatMap((part) => [...part])), this.now);
+  }
+
+  /** Opens a stream; returns its id. */
+  open(target: Open['target'], fields: Partial<Open> = {}, ...behind: ((id: number) => Uint8Array)[]): number {
+    const id = this.nextStreamId;
+    this.nextStreamId += 2;
+    const open = encodeOpen(id, { uid: nextId(), credit: 1_000_000, meta: null, target, ...fields });
+    this.send(open, ...behind.map((make) => make(id)));
+    return id;
+  }
+
+  listen(name: string): number {
+    return this.open({ kind: 'listen', name });
+  }
+
+  connect(name: string, fields: Partial<Open> = {}, waitMs = 0): number {
+    return this.open({ kind: 'connect', name, waitMs }, fields);
+  }
+
+  accept(offer: Offer, fields: Partial<Open> = {}, ...behind: ((id: number) => Uint8Array)[]): number {
+    return this.open({ kind: 'accept', offerId: offer.id }, { uid: offer.uid, ...fields }, ...behind);
+  }
+
+  /** What the relay sends it now. */
+  frames(): Frame[] {
+    const frames: Frame[] = [];
+    for (let message = this.connection.takeMessage(); message; message = this.connection.takeMessage())
+      frames.push(...decodeMessage(message.slice(), 1024 * 1024).frames);
+    return frames;
+  }
+
+  /** The same in words. */
+  told(): string[] {
+    return this.frames().map((frame) => {
+      switch (frame.type) {
+        case 'GOAWAY':
+          return `GOAWAY ${frame.error.code}`;
+        case 'RESET':
+          return `RESET ${frame.id} ${frame.error.code}`;
+        case 'ACCEPT':
+          return `ACCEPT ${frame.id} ${frame.accept.credit}`;
+        case 'DATA':
+          return `DATA ${frame.id} ${frame.payload.length}`;
+        case 'CREDIT':
+          return `CREDIT ${frame.id} ${frame.consumed} ${frame.credit}`;
+        case 'END':
+          return `END ${frame.id} ${frame.finalOffset}`;
+        default:
+          return 'id' in frame ? `${frame.type} ${frame.id}` : frame.type;
+      }
+    });
+  }
+
+  offers(): Offer[] {
+    return this.frames().flatMap((frame) => (frame.type === 'OFFER' ? [frame.offer] : []));
+  }
+}

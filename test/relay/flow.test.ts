@@ -1,0 +1,204 @@
+import { describe, expect, test } from 'vitest';
+import { Flow } from '../../relay/flow.js';
+import { decodeMessage } from '../../src/protocol/decode.js';
+import { writeDataHeader } from '../../src/protocol/encode.js';
+
+const AHEAD = 1000;
+const FRAME = 65_536;
+
+function data(length: number, first = 0, exhausted = false): Uint8Array {
+  const frame = Uint8Array.from({ length: 8 + length }, (_, index) => first + index - 8);
+  writeDataHeader(frame, 0, 1, length, exhausted);
+  return frame;
+}
+
+/** What the sink is sent now. */
+function pass(flow: Flow, maxPayloadBytes = FRAME): string[] {
+  const bytes = flow.sendableBytes(maxPayloadBytes);
+  const target = new Uint8Array(bytes);
+  expect(flow.writeFrames(target, 0, 9, maxPayloadBytes)).toBe(bytes);
+  if (bytes === 0) return [];
+  return decodeMessage(target, FRAME).frames.map((frame) => {
+    if (frame.type === 'DATA') return `DATA ${frame.id} ${frame.payload.join()}${frame.exhausted ? ' exhausted' : ''}`;
+    return frame.type === 'END' ? `END ${frame.id} ${frame.finalOffset}` : frame.type;
+  });
+}
+
+const breach = (code: string) => expect.objectContaining({ code });
+
+describe('the source', () => {
+  test('is held to what it was granted, to the byte', () => {
+    const flow = new Flow(10);
+    flow.receiveData(data(10));
+    expect(() => flow.receiveData(data(1))).toThrow(breach('FLOW_CONTROL'));
+    expect(flow.queued).toBe(10);
+  });
+
+  test('has to count its END right, once, and is silent afterwards', () => {
+    const flow = new Flow(10);
+    flow.receiveData(data(4));
+    expect(() => flow.receiveEnd(3)).toThrow(breach('PROTOCOL'));
+    flow.receiveEnd(4);
+    expect(() => flow.receiveEnd(4)).toThrow(breach('PROTOCOL'));
+    expect(() => flow.receiveData(data(1))).toThrow(breach('PROTOCOL'));
+  });
+});
+
+describe('the sink', () => {
+  test('gets bytes only as far as its credit, in order, gathered, with END behind the last', () => {
+    const flow = new Flow(10);
+    flow.receiveData(data(3));
+    flow.receiveData(data(3, 3));
+    flow.receiveEnd(6);
+    expect(pass(flow)).toEqual([]);
+    flow.receiveCredit(0, 4);
+    expect(pass(flow)).toEqual(['DATA 9 0,1,2,3']);
+    flow.receiveCredit(0, 6);
+    expect(pass(flow)).toEqual(['DATA 9 4,5', 'END 9 6']);
+    expect(flow.queued).toBe(0);
+  });
+
+  test('is told that the source ran out where a frame that says so ends', () => {
+    const flow = new Flow(10);
+    flow.receiveCredit(0, 100);
+    flow.receiveData(data(2, 0, true));
+    expect(pass(flow, 1)).toEqual(['DATA 9 0']);
+    expect(pass(flow, 1)).toEqual(['DATA 9 1 exhausted']);
+  });
+
+  test('cannot have consumed what it was not sent', () => {
+    const flow = new Flow(10);
+    flow.receiveData(data(5));
+    flow.receiveCredit(0, 3);
+    pass(flow);
+    expect(() => flow.receiveCredit(4, 10)).toThrow(breach('PROTOCOL'));
+    flow.receiveCredit(3, 10);
+  });
+
+  test('acknowledges END after it was passed on, once', () => {
+    const flow = new Flow(10);
+    flow.receiveEnd(0);
+    expect(() => flow.receiveEndAck()).toThrow(breach('PROTOCOL'));
+    expect(pass(flow)).toEqual(['END 9 0']);
+    flow.receiveEndAck();
+    expect(flow.isDone).toBe(true);
+    expect(() => flow.receiveEndAck()).toThrow(breach('PROTOCOL'));
+  });
+});
+
+describe('credit for the source', () => {
+  test('is what the sink allows, but never more than `ahead` past what has left', () => {
+    const flow = new Flow(0);
+    flow.receiveCredit(0, 300);
+    expect(flow.grant(AHEAD)).toEqual({ consumed: 0, credit: 300 });
+    flow.receiveCredit(0, 50_000);
+    expect(flow.grant(AHEAD)).toEqual({ consumed: 0, credit: 1000 });
+    flow.receiveData(data(200));
+    pass(flow);
+    expect(flow.grant(AHEAD)).toEqual({ consumed: 0, credit: 1200 });
+  });
+
+  test('is never taken back, whatever the sink says later and however small the share becomes', () => {
+    const flow = new Flow(0);
+    flow.receiveCredit(0, 500);
+    flow.grant(AHEAD);
+    flow.receiveCredit(0, 100);
+    expect(flow.grant(1)).toEqual({ consumed: 0, credit: 500 });
+  });
+
+  test('what is withheld is granted as bytes leave', () => {
+    const flow = new Flow(0);
+    flow.receiveCredit(0, 50_000);
+    flow.grant(AHEAD);
+    expect(flow.isGrantDue(AHEAD)).toBe(false);
+    flow.receiveData(data(249));
+    pass(flow);
+    expect(flow.isGrantDue(AHEAD)).toBe(false);
+    flow.receiveData(data(1));
+    pass(flow);
+    expect(flow.isGrantDue(AHEAD)).toBe(true);
+  });
+
+  test('a source that has used up a small grant gets more, however large the share has become', () => {
+    const flow = new Flow(0);
+    flow.receiveCredit(0, 300);
+    flow.grant(10);
+    flow.receiveData(data(10, 0, true));
+    pass(flow);
+    expect(flow.isGrantDue(1_000_000)).toBe(true);
+  });
+
+  test('is not due when the sink allows no more, nor after END', () => {
+    const flow = new Flow(0);
+    flow.receiveCredit(0, 300);
+    flow.grant(AHEAD);
+    flow.receiveData(data(200));
+    pass(flow);
+    expect(flow.isGrantDue(AHEAD)).toBe(false);
+    flow.receiveEnd(200);
+    flow.receiveCredit(200, 50_000);
+    expect(flow.isGrantDue(AHEAD)).toBe(false);
+  });
+
+  test('tells what the sink has consumed', () => {
+    const flow = new Flow(10);
+    flow.receiveCredit(0, 10);
+    flow.receiveData(data(10));
+    pass(flow);
+    flow.receiveCredit(7, 17);
+    flow.receiveCredit(5, 17);
+    expect(flow.grant(AHEAD)).toEqual({ consumed: 7, credit: 17 });
+  });
+});
+
+describe('a large frame', () => {
+  const large = () => {
+    const flow = new Flow(100_000);
+    const frame = data(20_000);
+    flow.receiveData(frame);
+    return { flow, frame };
+  };
+
+  test('is passed on as it came, with the new id and nothing else changed', () => {
+    const { flow, frame } = large();
+    const before = frame.slice();
+    flow.receiveCredit(0, 20_000);
+    expect(flow.hasReadyFrame(FRAME)).toBe(true);
+    expect(flow.takeReadyFrame(0x0102_0304)).toBe(frame);
+    expect([...frame.subarray(0, 4)]).toEqual([1, 2, 3, 4]);
+    expect(frame.subarray(4)).toEqual(before.subarray(4));
+    expect([flow.queued, flow.sendableBytes(FRAME)]).toEqual([0, 0]);
+  });
+
+  test('is cut when it is over the credit or over what the sink takes in one frame', () => {
+    const { flow } = large();
+    flow.receiveCredit(0, 19_999);
+    expect(flow.hasReadyFrame(FRAME)).toBe(false);
+    flow.receiveCredit(0, 20_000);
+    expect(flow.hasReadyFrame(19_999)).toBe(false);
+    pass(flow, 1);
+    expect(flow.hasReadyFrame(FRAME)).toBe(false);
+    expect(flow.sendableBytes(FRAME)).toBe(8 + 19_999);
+  });
+});
+
+test('discard forgets what is queued', () => {
+  const flow = new Flow(10);
+  flow.receiveCredit(0, 10);
+  flow.receiveData(data(10));
+  flow.discard();
+  expect([flow.queued, flow.sendableBytes(FRAME)]).toEqual([0, 0]);
+});
+
+test('thousands of small frames are gathered in order and forgotten', () => {
+  const flow = new Flow(10_000);
+  flow.receiveCredit(0, 10_000);
+  for (let count = 0; count < 10_000; count++) flow.receiveData(data(1, count & 255));
+  let at = 0;
+  while (flow.queued > 0) {
+    const target = new Uint8Array(flow.sendableBytes(777));
+    flow.writeFrames(target, 0, 9, 777);
+    for (const byte of target.subarray(8)) expect(byte).toBe(at++ & 255);
+  }
+  expect(at).toBe(10_000);
+});
