@@ -20,6 +20,9 @@ export class Exchange {
       created() {},
       destroyed() {},
       tunnelOpened() {},
+      defectFound: (error) => {
+        throw error;
+      },
     });
     this.atListener = this.relay.accept(0);
     this.atClient = this.relay.accept(0);

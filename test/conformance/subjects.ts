@@ -60,7 +60,14 @@ class RelaySubject implements Subject {
       ...(heartbeat ? { heartbeat } : {}),
       ...(handshakeTimeoutMs ? { handshakeTimeoutMs } : {}),
     });
-    this.core = new RelayCore(options, 'relay', nextId, { created() {}, destroyed() {}, tunnelOpened() {} });
+    this.core = new RelayCore(options, 'relay', nextId, {
+      created() {},
+      destroyed() {},
+      tunnelOpened() {},
+      defectFound(error) {
+        throw error;
+      },
+    });
   }
 
   connect(name: string): void {

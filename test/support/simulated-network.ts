@@ -190,7 +190,7 @@ export class SimulatedNetwork {
   }
 
   get openLinks(): readonly Link[] {
-    return [...this.links];
+    return [...this.links].filter(({ isClosed }) => !isClosed);
   }
 
   /** One thing happens. Returns false when the network is quiet: nothing is on its way and no core has a message. */
