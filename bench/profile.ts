@@ -2,10 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { Session } from 'node:inspector/promises';
 import { dirname } from 'node:path';
 
-/**
- * Samples this thread's CPU use; returns how to stop and write it. Not `--cpu-prof`: that profiles the TypeScript
- * loader's thread as well, into the same file.
- */
+/** Samples this thread's CPU use from now on, without the process's start; returns how to stop and write it. */
 export async function startProfile(file: string): Promise<() => Promise<void>> {
   const session = new Session();
   session.connect();

@@ -1,15 +1,17 @@
 /**
- * Trunkline beside the least that a WebSocket relay can do, in one run and in turn, so that the ratio holds even where
- * the figures do not: another machine, or this one on another day.
+ * Trunkline beside the least that a WebSocket relay can do, in one run and in turn, so that the ratio holds where the
+ * figures do not: on another machine. It does not hold beside other work, which the two do not suffer alike; that is told.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import { Deployment } from './deployment.js';
+import { FOREIGN_CORES_TOLERATED, watchForeignCpu } from './foreign-cpu.js';
 import { type BenchOptions, readOptions, USAGE } from './options.js';
 import { formatTable, type ScenarioSamples, toRows } from './report.js';
 import { MIB, type Scenario } from './scenarios.js';
+import { buildWorkerScript } from './worker-script.js';
 
 const PROBES = [
   { streams: 1, writeBytes: 64 * 1024, totalBytes: 8 * MIB },
@@ -33,6 +35,7 @@ async function main(options: BenchOptions): Promise<void> {
     execFileSync(process.execPath, ['--import', 'tsx', 'esbuild.config.ts'], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
+  await buildWorkerScript();
   const environment = describeEnvironment();
   console.log(`${environment.node}, ${environment.cores} cores, ${environment.masking}; ${options.rounds} rounds\n`);
   const deployments = [
@@ -40,14 +43,36 @@ async function main(options: BenchOptions): Promise<void> {
     await Deployment.start('raw-ws', options.profile),
   ];
   for (const deployment of deployments) await verify(deployment);
+  const ownBefore = await ownCpuMs(deployments);
+  const foreignCores = watchForeignCpu();
   const samples = await measure(deployments, options);
+  const foreign = foreignCores((await ownCpuMs(deployments)) - ownBefore);
   for (const deployment of deployments) await deployment.stop();
 
   const rows = options.scenarios.flatMap((scenario) => toRows(scenario, samples.get(scenario.name) as ScenarioSamples));
   console.log(formatTable(rows));
+  console.log(`\nOther programs used ${foreign.toFixed(2)} cores meanwhile.`);
+  if (foreign > FOREIGN_CORES_TOLERATED) console.log('That is too much: the ratios above are not to be relied on.');
   if (options.json === undefined) return;
-  const results = { when: new Date().toISOString(), environment, rows, samples: Object.fromEntries(samples) };
+  const results = {
+    when: new Date().toISOString(),
+    environment,
+    foreignCores: foreign,
+    rows,
+    samples: Object.fromEntries(samples),
+  };
   await writeFile(options.json, `${JSON.stringify(results, null, 1)}\n`);
+}
+
+/** All processes of the benchmark, this one included. */
+async function ownCpuMs(deployments: readonly Deployment[]): Promise<number> {
+  const { user, system } = process.cpuUsage();
+  let sum = (user + system) / 1000;
+  for (const deployment of deployments) {
+    const { client, relay, listener } = await deployment.cpuMs();
+    sum += client + relay + listener;
+  }
+  return sum;
 }
 
 /** Nothing that corrupts bytes is worth timing. */

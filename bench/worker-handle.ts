@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { CarrierName } from './carriers/carrier.js';
 import type { Order } from './worker.js';
+import { WORKER_SCRIPT } from './worker-script.js';
 
 export type Role = 'client' | 'relay' | 'listener';
 
@@ -10,8 +10,6 @@ type Answer = { result: unknown } | { failure: string };
 
 /** A stream that stalls must end the run, not hang it. */
 const ORDER_TIMEOUT_MS = 30_000;
-
-const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
 
 /** This side of a worker process. One order at a time. */
 export class WorkerHandle {
@@ -35,7 +33,7 @@ export class WorkerHandle {
   static async spawn(carrier: CarrierName, role: Role, profileDirectory?: string): Promise<WorkerHandle> {
     const title = `${carrier}-${role}`;
     const profile = profileDirectory === undefined ? [] : [join(profileDirectory, `${title}.cpuprofile`)];
-    const process = fork(WORKER, [carrier, role, ...profile], { execArgv: ['--import', 'tsx'] });
+    const process = fork(WORKER_SCRIPT, [carrier, role, ...profile]);
     const worker = new WorkerHandle(process, title);
     await worker.answer();
     return worker;

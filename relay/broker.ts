@@ -275,6 +275,6 @@ export class Broker implements LegOwner {
   /** The egress budget of a tunnel, shared by its streams; a share is never so small that a stream crawls. */
   private aheadOf(connection: ConnectionCore): number {
     const { egressBytes, earlyWindowBytes } = this.options.limits;
-    return Math.max(earlyWindowBytes, Math.floor(egressBytes / Math.max(1, connection.streamCount)));
+    return Math.max(earlyWindowBytes, 1, Math.floor(egressBytes / Math.max(1, connection.streamCount)));
   }
 }

@@ -4,7 +4,7 @@ import type { Connection, ConnectionHandlers } from './connection.js';
 /** How many undelivered bytes make a side of the pair refuse more; like a socket's buffer. */
 const HIGH_WATER_BYTES = 128 * 1024;
 
-/** Two ends of a connection in this process: what one sends the other receives, in a later microtask, uncopied. */
+/** Two ends of a connection in this process: what one sends the other receives, in a later microtask. */
 export function createMemoryPair(): [Connection, Connection] {
   const left = new MemoryConnection();
   const right = new MemoryConnection();
@@ -38,7 +38,8 @@ class MemoryConnection implements Connection {
 
   send(message: Uint8Array): void {
     if (this.isClosed) return;
-    this.queue.push(message);
+    // As a socket does: what was sent and what is received are different memory, and either side may keep its own.
+    this.queue.push(message.slice());
     this.queuedBytes += message.length;
     this.schedule();
   }
