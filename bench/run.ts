@@ -1,6 +1,6 @@
 /**
  * Trunkline beside the least that a WebSocket relay can do, in one run and in turn, so that the ratio holds where the
- * figures do not: on another machine. It does not hold beside other work, which the two do not suffer alike; that is told.
+ * figures do not: on another machine. It does not hold beside other work, which the two need not suffer alike.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';

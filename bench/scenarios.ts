@@ -25,7 +25,7 @@ export interface Scenario {
 
 /** Aimed length of one timed run. */
 const BULK_MS = 600;
-/** Code that has carried less than half a GiB is still getting faster. */
+/** The first passes run cold code, and size the timed runs; their rate is not reported. */
 const WARM_UP_PASSES = 3;
 const PING_MS = 400;
 const PING_BESIDE_BULK_MS = 700;

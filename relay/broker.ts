@@ -117,7 +117,8 @@ export class Broker implements LegOwner {
     stream.accept();
     party.names++;
     registry.add(registration);
-    this.offerWaiting(registration, now);
+    // An application may have ended it already, from inside 'server.created'.
+    if (registry.find(name) === registration) this.offerWaiting(registration, now);
   }
 
   private listenEvent(registration: Registration, event: StreamEvent): void {
@@ -136,8 +137,10 @@ export class Broker implements LegOwner {
   }
 
   private unregister(registration: Registration): void {
+    // Before the registry tells of it: an application that closes the tunnel at that makes the party leave.
+    const party = this.partyOf(registration.connection);
     if (!this.options.registry.remove(registration)) return;
-    this.partyOf(registration.connection).names--;
+    party.names--;
     for (const pending of this.pending.ofName(registration.name)) {
       if (pending.kind === 'offered')
         this.reject(pending, { code: 'LISTENER_GONE', reason: `the listener of ${pending.name} went away` });

@@ -1,7 +1,8 @@
-import { HANDSHAKE_TIMEOUT_MS } from '../src/core/connection.js';
+import { HANDSHAKE_TIMEOUT_MS } from '../src/core/handshake.js';
 import { DEFAULT_HEARTBEAT } from '../src/core/keep-alive.js';
 import type { Heartbeat } from '../src/protocol/frames.js';
 import { type Limits, resolveLimits } from '../src/protocol/limits.js';
+import { MAX_HEARTBEAT_MS } from '../src/protocol/messages.js';
 
 /** What the relay announces, and what it enforces besides. Numbers: DESIGN section 5. */
 export interface RelayLimits extends Limits {
@@ -54,8 +55,8 @@ export function resolveOptions(options: RelayOptions = {}): ResolvedRelayOptions
   return {
     limits,
     heartbeat: {
-      intervalMs: positive('heartbeat.intervalMs', options.heartbeat?.intervalMs ?? DEFAULT_HEARTBEAT.intervalMs),
-      timeoutMs: positive('heartbeat.timeoutMs', options.heartbeat?.timeoutMs ?? DEFAULT_HEARTBEAT.timeoutMs),
+      intervalMs: heartbeatMs('intervalMs', options.heartbeat),
+      timeoutMs: heartbeatMs('timeoutMs', options.heartbeat),
     },
     handshakeTimeoutMs: positive('handshakeTimeoutMs', options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS),
     ws: options.ws ?? {},
@@ -65,4 +66,11 @@ export function resolveOptions(options: RelayOptions = {}): ResolvedRelayOptions
 function positive(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new RangeError(`${name} must be a whole number above 0, not ${String(value)}`);
+}
+
+/** No peer takes a WELCOME that says more. */
+function heartbeatMs(name: keyof Heartbeat, given: Partial<Heartbeat> = {}): number {
+  const value = positive(`heartbeat.${name}`, given[name] ?? DEFAULT_HEARTBEAT[name]);
+  if (value <= MAX_HEARTBEAT_MS) return value;
+  throw new RangeError(`heartbeat.${name} must be at most ${MAX_HEARTBEAT_MS}, not ${value}`);
 }

@@ -134,7 +134,7 @@ export class Relay extends EventEmitter {
     if (this.local) return this.local;
     const [here, there] = createMemoryPair();
     this.carry(there, undefined);
-    const tunnel = new Tunnel(here, {}, this.clock);
+    const tunnel = new Tunnel(() => here, {}, this.clock);
     tunnel.once('close', () => {
       this.local = undefined;
     });

@@ -1,27 +1,15 @@
 import { PROTOCOL_VERSION } from '../protocol/constants.js';
 import { type Decoded, decodeMessage } from '../protocol/decode.js';
-import {
-  encodeGoaway,
-  encodeHello,
-  encodeOpen,
-  encodePing,
-  encodePong,
-  encodeReset,
-  encodeWelcome,
-} from '../protocol/encode.js';
+import { encodeGoaway, encodeOpen, encodePing, encodePong, encodeReset, encodeWelcome } from '../protocol/encode.js';
 import { type ErrorPayload, TrunklineError, toErrorPayload, toTrunklineError } from '../protocol/errors.js';
 import type { Frame, Heartbeat, Hello, Open, Welcome } from '../protocol/frames.js';
 import { LIMITS_BEFORE_HANDSHAKE, type Limits } from '../protocol/limits.js';
 import { isMetaWithin } from '../protocol/meta.js';
 import type { Attachment } from './attachment.js';
+import { buildHello, checkVersion, HANDSHAKE_TIMEOUT_MS, HeldInput, UNAUTHENTICATED_BYTES } from './handshake.js';
 import { KeepAlive } from './keep-alive.js';
 import { Scheduler } from './scheduler.js';
 import { type Role, StreamTable } from './stream-table.js';
-
-/** Default deadline of the handshake, both sides. */
-export const HANDSHAKE_TIMEOUT_MS = 10_000;
-/** What a dialer may send before its WELCOME, and what an acceptor holds while it decides (R25, R28). */
-export const UNAUTHENTICATED_BYTES = 16 * 1024;
 
 /** Whoever decides what a connection is for: an endpoint's tunnel, or the relay. */
 export interface ConnectionOwner {
@@ -51,7 +39,7 @@ export interface ConnectionOptions {
  */
 type State =
   | { kind: 'waiting'; deadline: number }
-  | { kind: 'deciding'; deadline: number; held: Decoded[]; heldBytes: number }
+  | { kind: 'deciding'; deadline: number; held: HeldInput }
   | { kind: 'open'; keepAlive: KeepAlive }
   | { kind: 'ended'; error: TrunklineError };
 
@@ -116,17 +104,9 @@ export class ConnectionCore {
 
   // ── handshake ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Dialer: the first thing to do. @throws TrunklineError LIMIT_BYTES when the token does not fit (R28) */
+  /** Dialer: the first thing to do. @throws TrunklineError LIMIT_BYTES when the token does not fit */
   hello(token?: string): void {
-    const { limits } = this.options;
-    const frame = encodeHello({ version: PROTOCOL_VERSION, limits, ...(token === undefined ? {} : { token }) });
-    if (frame.length > UNAUTHENTICATED_BYTES) {
-      throw new TrunklineError(
-        'LIMIT_BYTES',
-        `the token makes HELLO ${frame.length} bytes, over ${UNAUTHENTICATED_BYTES}`,
-      );
-    }
-    this.scheduler.queueControl(frame);
+    this.scheduler.queueControl(buildHello(this.options.limits, token));
   }
 
   /** Acceptor: the answer to HELLO. What came behind the HELLO is dealt with now. */
@@ -152,8 +132,7 @@ export class ConnectionCore {
       return this.fail(new TrunklineError('PROTOCOL', `a message of ${message.length} bytes, over ${maxMessageBytes}`));
     const decoded = decodeMessage(message, maxFrameBytes);
     this.unknownFrames += decoded.unknown;
-    if (this.state.kind === 'deciding') this.hold(decoded, message.length);
-    else this.handle(decoded, now, message.length);
+    this.handle(decoded, now, message.length);
   }
 
   /** A text message came (R3). */
@@ -318,26 +297,17 @@ export class ConnectionCore {
     }
   }
 
-  private hold(decoded: Decoded, bytes: number): void {
-    if (this.state.kind !== 'deciding') return;
-    this.state.heldBytes += bytes;
-    if (this.state.heldBytes > UNAUTHENTICATED_BYTES) {
-      this.fail(new TrunklineError('LIMIT_BYTES', `over ${UNAUTHENTICATED_BYTES} bytes before WELCOME`));
-    } else {
-      this.state.held.push(decoded);
-    }
-  }
-
   private handle(decoded: Decoded, now: number, messageBytes = 0): void {
-    const { frames } = decoded;
     this.guard(() => {
-      for (let index = 0; index < frames.length; index++) {
-        this.dispatch(frames[index] as Frame, now);
+      const { frames } = decoded;
+      let index = 0;
+      while (index < frames.length && this.state.kind !== 'deciding') {
+        this.dispatch(frames[index++] as Frame, now);
         if (this.hasEnded) return;
-        if (this.state.kind === 'deciding')
-          return this.hold({ ...decoded, frames: frames.slice(index + 1) }, messageBytes);
       }
-      if (decoded.error !== undefined) throw decoded.error;
+      if (this.state.kind === 'deciding')
+        this.state.held.hold({ ...decoded, frames: frames.slice(index) }, messageBytes);
+      else if (decoded.error !== undefined) throw decoded.error;
     });
   }
 
@@ -363,13 +333,13 @@ export class ConnectionCore {
   /** R20, R21: the first frame of each side. */
   private dispatchHandshake(frame: Frame, now: number): void {
     if (this.role === 'acceptor' && frame.type === 'HELLO') {
-      this.checkVersion(frame.hello.version);
+      checkVersion(frame.hello.version);
       this.peer = frame.hello.limits;
       const deadline = this.nextDeadline();
-      this.state = { kind: 'deciding', deadline, held: [], heldBytes: 0 };
+      this.state = { kind: 'deciding', deadline, held: new HeldInput() };
       this.owner.helloReceived(frame.hello, now);
     } else if (this.role === 'dialer' && frame.type === 'WELCOME') {
-      this.checkVersion(frame.welcome.version);
+      checkVersion(frame.welcome.version);
       this.peer = frame.welcome.limits;
       this.state = { kind: 'open', keepAlive: new KeepAlive(frame.welcome.heartbeat, false, now) };
       for (const attachment of [...this.table.values()]) attachment.limitsKnown(this.peer);
@@ -379,11 +349,6 @@ export class ConnectionCore {
     } else {
       throw new TrunklineError('PROTOCOL', `${frame.type} before the handshake`);
     }
-  }
-
-  private checkVersion(version: number): void {
-    if (version === PROTOCOL_VERSION) return;
-    throw new TrunklineError('PROTOCOL', `protocol version ${version}; this side speaks version ${PROTOCOL_VERSION}`);
   }
 
   private dispatchOpen(id: number, open: Open, now: number): void {

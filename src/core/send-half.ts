@@ -11,7 +11,7 @@ import { ByteQueue } from './byte-queue.js';
 export type SendState = 'open' | 'ending' | 'ended' | 'acknowledged';
 
 /** A slice smaller than this share of its message is copied out, so that it does not keep the whole message alive. */
-const COPY_OUT_SHARE = 4;
+const COPY_OUT_SHARE = 8;
 
 /**
  * The sending direction of a stream at its endpoint.

@@ -44,7 +44,7 @@ export function readWelcome(fields: Fields): Welcome {
   };
 }
 
-const MAX_HEARTBEAT_MS = 24 * 60 * 60 * 1000;
+export const MAX_HEARTBEAT_MS = 24 * 60 * 60 * 1000;
 
 function readHeartbeat(value: unknown): Heartbeat {
   const fields = asObject(value, 'WELCOME', 'heartbeat');

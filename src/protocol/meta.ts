@@ -19,7 +19,7 @@ export function normalizeMeta(meta: unknown, maxBytes: number): Json {
   if (meta === undefined) return null;
   const text = toJsonText(meta);
   const bytes = encodeUtf8(text).length;
-  if (bytes > maxBytes)
+  if (bytes > maxBytes && text !== 'null')
     throw new TrunklineError('LIMIT_BYTES', `meta is ${bytes} bytes of JSON, over the limit of ${maxBytes}`);
   const copy = JSON.parse(text) as Json;
   if (isDeeperThan(copy, MAX_DEPTH))
@@ -38,8 +38,9 @@ function toJsonText(meta: unknown): string {
   return text;
 }
 
-/** Meta from the wire: already JSON; only its size and depth are in question. */
+/** Meta from the wire: already JSON; only its size and depth are in question. Null is no meta, and always within. */
 export function isMetaWithin(meta: Json, maxBytes: number): boolean {
+  if (meta === null) return true;
   return !isDeeperThan(meta, MAX_DEPTH) && encodeUtf8(JSON.stringify(meta)).length <= maxBytes;
 }
 

@@ -115,8 +115,9 @@ export class TunnelStream extends Duplex {
   }
 
   private pass(bytes: Uint8Array): void {
-    this.wantsBytes = this.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    // First: a 'data' listener that throws must not cost credit.
     this.core.consume(bytes.length);
+    this.wantsBytes = this.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   }
 
   private callDrained(): void {
@@ -170,6 +171,12 @@ export class TunnelStream extends Duplex {
   override _destroy(error: Error | null, callback: Callback): void {
     this.cancelIdleTimer();
     this.unread.length = 0;
+    // Every stream that ran its course ends up here, too, and has nothing to give up.
+    if (error !== null || !this.core.isClosed || !this.writableFinished) this.giveUp(error);
+    callback(error);
+  }
+
+  private giveUp(error: Error | null): void {
     const reason = error ?? new TrunklineError('CANCELED', 'the stream was destroyed');
     // A reader that has read everything and is destroyed without an error (`for await` does that) is done, not broken.
     if (error === null && this.core.hasNothingToSay) this.core.end();
@@ -179,7 +186,6 @@ export class TunnelStream extends Duplex {
     this.whenDrained = undefined;
     this.whenDelivered = undefined;
     for (const waiting of pending) waiting?.(reason);
-    callback(error);
   }
 
   // ── what code written for `net.Socket` expects (http, tls) ───────────────────────────────────────────────────────

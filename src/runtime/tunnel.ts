@@ -48,15 +48,17 @@ export class Tunnel extends EventEmitter implements StreamOwner {
   private isHandlingEvents = false;
   private streamsTold = false;
 
-  /** @internal Use `connectTunnel`. */
+  /** @internal Use `connectTunnel`. `dial` is not called for options that make no sense: no socket is left behind. */
   constructor(
-    connection: Connection,
+    dial: () => Connection,
     private readonly options: TunnelOptions = {},
     clock: Clock = systemClock,
   ) {
     super();
     this.clock = clock;
     this.limits = resolveLimits(options.limits);
+    assertWhole('handshakeTimeoutMs', options.handshakeTimeoutMs ?? 1, 1);
+    assertWhole('highWaterMarkBytes', options.highWaterMarkBytes ?? 0);
     this.core = new TunnelCore(
       {
         limits: this.limits,
@@ -67,7 +69,7 @@ export class Tunnel extends EventEmitter implements StreamOwner {
       },
       options.token,
     );
-    new Driver(this.core.connection, connection, clock, () => this.handleEvents()).wake();
+    new Driver(this.core.connection, dial(), clock, () => this.handleEvents()).wake();
   }
 
   /** Resolves when the handshake is complete; rejects with the TrunklineError that ended the tunnel before. */
@@ -95,7 +97,7 @@ export class Tunnel extends EventEmitter implements StreamOwner {
 
   /** @internal */
   openStream(target: Target, meta: unknown, name: string | undefined): TunnelStream {
-    if (target.kind === 'connect') assertDuration('waitMs', target.waitMs);
+    if (target.kind === 'connect') assertWhole('waitMs', target.waitMs);
     const core = this.openCore(target, meta);
     return this.face(core, { name });
   }
@@ -193,15 +195,18 @@ export class Tunnel extends EventEmitter implements StreamOwner {
 
   private handleClosed(error: TrunklineError): void {
     this.openedOutcome.reject(error);
-    if (error.code !== 'TUNNEL_CLOSED') reportFailure(this, error, { wasAsked: this.isWatched }, 'tunnel');
     this.closedOutcome.resolve(error);
-    this.emit('close', error);
+    try {
+      if (error.code !== 'TUNNEL_CLOSED') reportFailure(this, error, { wasAsked: this.isWatched }, 'tunnel');
+    } finally {
+      this.emit('close', error);
+    }
   }
 }
 
-function assertDuration(name: string, value: number): void {
-  if (Number.isSafeInteger(value) && value >= 0) return;
-  throw new RangeError(`${name} must be a whole number of at least 0, not ${value}`);
+function assertWhole(name: string, value: number, lowest = 0): void {
+  if (Number.isSafeInteger(value) && value >= lowest) return;
+  throw new RangeError(`${name} must be a whole number of at least ${lowest}, not ${value}`);
 }
 
 function resolveWindow(options: TunnelOptions, earlyWindowBytes: number): WindowOptions {

@@ -7,10 +7,12 @@ export interface ConnectTunnelOptions extends TunnelOptions, DialOptions {}
  * Dials a relay and returns the tunnel at once; what is opened on it meanwhile waits for the handshake.
  *
  * @param url `ws:`, `wss:`, `http:` or `https:`; in a page also relative to it (`'/trunkline'`)
- * @throws TypeError when the URL is none of these; everything else is told by the tunnel ('close', `opened`, each stream)
+ * @throws TypeError when the URL is none of these, RangeError for an option out of range, TrunklineError LIMIT_BYTES for a
+ *   token too long; everything else is told by the tunnel ('close', `opened`, each stream)
  */
 export function connectTunnel(url: string | URL, options: ConnectTunnelOptions = {}): Tunnel {
-  return new Tunnel(dialConnection(toWebSocketUrl(url), options), options);
+  const webSocketUrl = toWebSocketUrl(url);
+  return new Tunnel(() => dialConnection(webSocketUrl, options), options);
 }
 
 const SCHEMES: Readonly<Record<string, string>> = { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:' };

@@ -96,8 +96,11 @@ export class StreamListener extends EventEmitter {
 
   private fail(error: TrunklineError): void {
     this.readyOutcome.reject(error);
-    if (error.code !== 'TUNNEL_CLOSED') reportFailure(this, error, this.readyOutcome, `listener ${this.name}`);
-    this.closed(error);
+    try {
+      if (error.code !== 'TUNNEL_CLOSED') reportFailure(this, error, this.readyOutcome, `listener ${this.name}`);
+    } finally {
+      this.closed(error);
+    }
   }
 
   private closed(reason: TrunklineError): void {

@@ -1,10 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import {
-  ConnectionCore,
-  type ConnectionOwner,
-  HANDSHAKE_TIMEOUT_MS,
-  UNAUTHENTICATED_BYTES,
-} from '../../src/core/connection.js';
+import { ConnectionCore, type ConnectionOwner } from '../../src/core/connection.js';
+import { HANDSHAKE_TIMEOUT_MS, UNAUTHENTICATED_BYTES } from '../../src/core/handshake.js';
 import type { Role } from '../../src/core/stream-table.js';
 import { decodeMessage } from '../../src/protocol/decode.js';
 import {
