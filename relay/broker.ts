@@ -13,6 +13,9 @@ import { type PendingConnect, PendingConnects } from './pending-connects.js';
 import type { Registration, Registry } from './registry.js';
 import { Splice } from './splice.js';
 
+/** Offers that may wait for a listener that does not read them. */
+const MAX_QUEUED_OFFER_BYTES = 4 * 1024 * 1024;
+
 /** A connection as the broker knows it. */
 export interface Party {
   readonly connection: ConnectionCore;
@@ -163,6 +166,9 @@ export class Broker implements LegOwner {
       throw new TrunklineError('NO_LISTENER', `nobody listens on ${target.name}`);
     const party = this.partyOf(connection);
     this.checkRoom(party, target.name);
+    // A client that connects and gives up, again and again, would else fill this listener's queue with dead offers.
+    if (registration && registration.connection.queuedControlBytes >= MAX_QUEUED_OFFER_BYTES)
+      throw new TrunklineError('LIMIT_RATE', `the listener of ${target.name} reads no offers`);
 
     const inbound = new Flow(limits.earlyWindowBytes);
     // The listener may send early as well, behind its accepting OPEN, before it can know how little this client takes.

@@ -1,7 +1,8 @@
 import { HEADER_BYTES } from '../src/protocol/constants.js';
 import { END_FRAME_BYTES, writeDataHeader, writeEnd } from '../src/protocol/encode.js';
 import { TrunklineError } from '../src/protocol/errors.js';
-import { readFlag, rewriteStreamId } from '../src/protocol/header.js';
+import { rewriteStreamId } from '../src/protocol/header.js';
+import { FrameQueue } from './frame-queue.js';
 
 /** From this size on a frame is passed on as it came, in a message of its own; smaller ones are worth gathering. */
 const READY_FRAME_BYTES = 8 * 1024;
@@ -22,11 +23,7 @@ type FlowState = 'open' | 'ending' | 'ended' | 'acknowledged';
  */
 export class Flow {
   private state: FlowState = 'open';
-  private frames: (Uint8Array | undefined)[] = [];
-  private head = 0;
-  /** Payload bytes of the first frame that have been passed on already. */
-  private headTaken = 0;
-  private queuedBytes = 0;
+  private readonly queue = new FrameQueue();
   private receivedOffset = 0;
   private passedOffset = 0;
   private consumedOffset = 0;
@@ -41,11 +38,7 @@ export class Flow {
   }
 
   get queued(): number {
-    return this.queuedBytes;
-  }
-
-  get received(): number {
-    return this.receivedOffset;
+    return this.queue.length;
   }
 
   // ── from the source ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -58,9 +51,8 @@ export class Flow {
       throw new TrunklineError('FLOW_CONTROL', `${this.receivedOffset + length - this.granted} bytes past the credit`);
     }
     if (length === 0) return;
+    this.queue.push(frame);
     this.receivedOffset += length;
-    this.queuedBytes += length;
-    this.frames.push(frame);
   }
 
   /** @throws TrunklineError PROTOCOL on a second END or a wrong count (R43, R44) */
@@ -116,80 +108,47 @@ export class Flow {
   sendableBytes(maxPayloadBytes: number): number {
     const payload = Math.min(this.allowedBytes(), maxPayloadBytes);
     const data = payload === 0 ? 0 : HEADER_BYTES + payload;
-    return data + (this.state === 'ending' && payload === this.queuedBytes ? END_FRAME_BYTES : 0);
+    return data + (this.state === 'ending' && payload === this.queue.length ? END_FRAME_BYTES : 0);
   }
 
   /** Copies queued payloads, gathered into one DATA frame, and END behind the last byte. */
   writeFrames(target: Uint8Array, at: number, id: number, maxPayloadBytes: number): number {
     const written = this.writeData(target, at, id, Math.min(this.allowedBytes(), maxPayloadBytes));
     const end = at + written;
-    if (this.state !== 'ending' || this.queuedBytes > 0 || target.length - end < END_FRAME_BYTES) return written;
+    if (this.state !== 'ending' || this.queue.length > 0 || target.length - end < END_FRAME_BYTES) return written;
     writeEnd(target, end, id, this.finalOffset);
     this.state = 'ended';
     return written + END_FRAME_BYTES;
   }
 
   hasReadyFrame(maxPayloadBytes: number): boolean {
-    const frame = this.frames[this.head];
-    if (frame === undefined || this.headTaken > 0 || frame.length < READY_FRAME_BYTES) return false;
+    const frame = this.queue.peekWhole();
+    if (frame === undefined || frame.length < READY_FRAME_BYTES) return false;
     const length = frame.length - HEADER_BYTES;
     return length <= maxPayloadBytes && length <= this.allowedBytes();
   }
 
   /** The frame as it came, with its id rewritten in place. */
   takeReadyFrame(id: number): Uint8Array {
-    const frame = this.frames[this.head] as Uint8Array;
-    this.passed(frame.length - HEADER_BYTES);
-    this.dropHead();
+    const frame = this.queue.takeWhole();
+    this.passedOffset += frame.length - HEADER_BYTES;
     rewriteStreamId(frame, 0, id);
     return frame;
   }
 
   discard(): void {
-    this.frames = [];
-    this.head = 0;
-    this.queuedBytes = 0;
+    this.queue.clear();
   }
 
   private allowedBytes(): number {
-    return Math.min(this.queuedBytes, this.sinkCredit - this.passedOffset);
+    return Math.min(this.queue.length, this.sinkCredit - this.passedOffset);
   }
 
   private writeData(target: Uint8Array, at: number, id: number, length: number): number {
     if (length <= 0) return 0;
-    let position = at + HEADER_BYTES;
-    const end = position + length;
-    let exhausted = false;
-    while (position < end) {
-      const frame = this.frames[this.head] as Uint8Array;
-      const from = HEADER_BYTES + this.headTaken;
-      const taken = Math.min(frame.length - from, end - position);
-      target.set(frame.subarray(from, from + taken), position);
-      position += taken;
-      this.headTaken += taken;
-      if (from + taken < frame.length) break;
-      exhausted ||= readFlag(frame, 0);
-      this.dropHead();
-    }
-    this.passed(length);
+    const exhausted = this.queue.moveTo(target, at + HEADER_BYTES, length);
+    this.passedOffset += length;
     writeDataHeader(target, at, id, length, exhausted);
     return HEADER_BYTES + length;
-  }
-
-  private passed(length: number): void {
-    this.passedOffset += length;
-    this.queuedBytes -= length;
-  }
-
-  private dropHead(): void {
-    this.frames[this.head++] = undefined;
-    this.headTaken = 0;
-    if (this.head === this.frames.length) {
-      this.frames = [];
-      this.head = 0;
-    } else if (this.head > 256 && this.head * 2 > this.frames.length) {
-      this.frames = this.frames.slice(this.head);
-      this.head = 0;
-    }
   }
 }

@@ -24,8 +24,8 @@ export interface RelayOptions {
   /** Deadline from the upgrade to a complete HELLO, milliseconds. Default 10,000. */
   handshakeTimeoutMs?: number;
   /**
-   * Options of `ws`'s WebSocketServer, passed through. `noServer`, `server`, `port` and `path` are the relay's own:
-   * use `install`.
+   * Options of `ws`'s WebSocketServer, passed through. What the relay decides by itself has no effect here: `noServer`,
+   * `server`, `port` and `path` (use `install`), `clientTracking`, and `maxPayload` (use `limits.maxMessageBytes`).
    */
   ws?: object;
 }

@@ -10,7 +10,7 @@ import type { Limits } from '../protocol/limits.js';
  */
 export interface Attachment {
   /** A frame for this stream. @throws TrunklineError when the peer broke a rule: the connection then ends with it */
-  receive(frame: StreamFrame): void;
+  receive(frame: StreamFrame, now: number): void;
   /** The connection is gone, for this reason. Nothing of it may be used any more. */
   detach(error: TrunklineError): void;
   /** The peer's limits are known now (they were assumed until its WELCOME). */

@@ -93,6 +93,11 @@ export class ConnectionCore {
     return this.table.size;
   }
 
+  /** Bytes of control frames that wait for a transport that takes no more. */
+  get queuedControlBytes(): number {
+    return this.scheduler.queuedControlBytes;
+  }
+
   get localStreamCount(): number {
     return this.table.localSize;
   }
@@ -326,7 +331,7 @@ export class ConnectionCore {
       case 'OPEN':
         return this.dispatchOpen(frame.id, frame.open, now);
       default:
-        this.table.find(frame.id)?.receive(frame);
+        this.table.find(frame.id)?.receive(frame, now);
     }
   }
 

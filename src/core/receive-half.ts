@@ -3,7 +3,7 @@ import { TrunklineError } from '../protocol/errors.js';
 export interface WindowOptions {
   /** Bytes a sender may be ahead of the reader at first. Default 256 KiB. */
   windowBytes: number;
-  /** What the window may grow to while the reader keeps up and the sender runs out of credit. Default 4 MiB. */
+  /** What the window may grow to while the reader keeps up and the sender stalls for credit. Default 4 MiB. */
   maxWindowBytes: number;
 }
 
@@ -16,6 +16,8 @@ export const DEFAULT_WINDOW: Readonly<WindowOptions> = Object.freeze({
 const GRANT_SHARE = 4;
 /** A reader keeps up when less than this share of the window lies unread at the moment of granting. */
 const KEEPS_UP_SHARE = 2;
+/** A sender stalls when nothing comes for more than this share of the time that its credit lasted. */
+const STALL_SHARE = 4;
 
 /**
  * The receiving direction of a stream at its endpoint: how much may come, and when to say so.
@@ -25,14 +27,19 @@ const KEEPS_UP_SHARE = 2;
  *
  * 1. Credit follows consumption, never arrival: a reader that stops stops its sender.
  * 2. DATA past the credit is a breach (R51).
- * 3. The window doubles when the sender said that it ran out of credit (R56) while the reader kept up: then the path is
- *    longer than the window. A slow reader never grows its window.
+ * 3. The window doubles when the sender stalled for credit while the reader kept up: then the path is longer than the
+ *    window. It stalled when its last byte of credit came (R56), and then nothing for a good part of the time that the
+ *    credit had lasted. A sender that only says "exhausted" while its bytes keep coming has queues in its way, which a
+ *    larger window would make longer and not faster; and a slow reader never grows its window.
  */
 export class ReceiveHalf {
   private receivedOffset = 0;
   private consumedOffset = 0;
   private grantedConsumed = 0;
-  private senderRanOut = false;
+  private senderStalled = false;
+  /** Since when bytes have been coming without a stall, and when the last byte of credit came. */
+  private flowingSince: number | undefined;
+  private exhaustedAt: number | undefined;
   private ended = false;
   private windowBytes: number;
 
@@ -59,7 +66,7 @@ export class ReceiveHalf {
   }
 
   /** @throws TrunklineError FLOW_CONTROL past the credit, PROTOCOL after END */
-  receiveData(length: number, exhausted: boolean): void {
+  receiveData(length: number, exhausted: boolean, now: number): void {
     if (this.ended) throw new TrunklineError('PROTOCOL', 'DATA after END');
     if (this.receivedOffset + length > this.creditOffset) {
       throw new TrunklineError(
@@ -67,8 +74,23 @@ export class ReceiveHalf {
         `${this.receivedOffset + length - this.creditOffset} bytes past the credit`,
       );
     }
+    this.watchForStall(exhausted, now);
     this.receivedOffset += length;
-    if (exhausted) this.senderRanOut = true;
+  }
+
+  private watchForStall(exhausted: boolean, now: number): void {
+    this.flowingSince ??= now;
+    if (this.exhaustedAt !== undefined) {
+      const flowedMs = this.exhaustedAt - this.flowingSince;
+      if ((now - this.exhaustedAt) * STALL_SHARE > flowedMs) this.senderStalled = true;
+      this.exhaustedAt = undefined;
+      this.flowingSince = now;
+    }
+    if (exhausted && this.keepsUp) this.exhaustedAt = now;
+  }
+
+  private get keepsUp(): boolean {
+    return this.unreadBytes * KEEPS_UP_SHARE <= this.windowBytes;
   }
 
   /** @throws TrunklineError PROTOCOL on a second END, or one that does not count the bytes that came (R43, R44) */
@@ -89,10 +111,10 @@ export class ReceiveHalf {
 
   /** What the due CREDIT says. */
   grant(): { consumed: number; credit: number } {
-    if (this.senderRanOut && this.unreadBytes * KEEPS_UP_SHARE <= this.windowBytes) {
+    if (this.senderStalled && this.keepsUp) {
       this.windowBytes = Math.min(this.windowBytes * 2, this.options.maxWindowBytes);
     }
-    this.senderRanOut = false;
+    this.senderStalled = false;
     this.grantedConsumed = this.consumedOffset;
     return { consumed: this.consumedOffset, credit: this.announce() };
   }

@@ -3,12 +3,14 @@ import { CREDIT_FRAME_BYTES } from '../protocol/encode.js';
 import { TrunklineError } from '../protocol/errors.js';
 import type { Attachment } from './attachment.js';
 
-/** A message is closed once it has this many bytes: larger ones cost latency and gain nothing (bench notes). */
+/** A message is closed once it has this many bytes: larger ones cost latency and gain nothing (`npm run bench`). */
 export const MESSAGE_TARGET_BYTES = 64 * 1024;
 /** What one stream may send before the next one's turn, when several are active. */
 export const QUANTUM_BYTES = 16 * 1024;
 /** Replies waiting for a peer that causes them and does not read. More than this many is an attack, or a peer long dead. */
 export const MAX_QUEUED_REPLIES = 4096;
+/** The same in bytes. A reply is mostly a hundred of them; one with a long reason or meta can have 16 KiB. */
+export const MAX_QUEUED_REPLY_BYTES = 1024 * 1024;
 
 /**
  * Who sends next on one connection: control frames, then credit, then data, round-robin over the streams that have
@@ -18,8 +20,10 @@ export const MAX_QUEUED_REPLIES = 4096;
 export class Scheduler {
   private control: Uint8Array[] = [];
   private controlHead = 0;
+  private controlBytes = 0;
   /** Queued since the queue was last empty: errs on the strict side, and needs no mark on each frame. */
   private replies = 0;
+  private replyBytes = 0;
   private readonly creditDue = new Set<Attachment>();
   /** Streams with something to send, in order of turn: a Set iterates in insertion order. */
   private readonly turns = new Set<Attachment>();
@@ -28,18 +32,25 @@ export class Scheduler {
     return this.controlHead === this.control.length && this.creditDue.size === 0 && this.turns.size === 0;
   }
 
+  /** Bytes of control frames that wait for a transport that takes no more. */
+  get queuedControlBytes(): number {
+    return this.controlBytes;
+  }
+
   /** What this side's own application caused: bounded by what that is allowed to have open. */
   queueControl(frame: Uint8Array): void {
     this.control.push(frame);
+    this.controlBytes += frame.length;
   }
 
   /** What the peer caused. @throws TrunklineError LIMIT_RATE when it makes us queue what it does not read */
   queueReply(frame: Uint8Array): void {
-    if (this.replies >= MAX_QUEUED_REPLIES) {
-      throw new TrunklineError('LIMIT_RATE', `${MAX_QUEUED_REPLIES} replies wait and the peer reads none`);
+    if (this.replies >= MAX_QUEUED_REPLIES || this.replyBytes >= MAX_QUEUED_REPLY_BYTES) {
+      throw new TrunklineError('LIMIT_RATE', `${this.replies} replies wait and the peer reads none`);
     }
     this.replies++;
-    this.control.push(frame);
+    this.replyBytes += frame.length;
+    this.queueControl(frame);
   }
 
   queueCredit(attachment: Attachment): void {
@@ -90,7 +101,9 @@ export class Scheduler {
   private clearControl(): void {
     this.control = [];
     this.controlHead = 0;
+    this.controlBytes = 0;
     this.replies = 0;
+    this.replyBytes = 0;
   }
 
   private measureControl(maxBytes: number): number {
@@ -110,6 +123,7 @@ export class Scheduler {
       target.set(frame, at);
       at += frame.length;
     }
+    this.controlBytes -= at;
     if (this.controlHead === this.control.length) this.clearControl();
     return at;
   }

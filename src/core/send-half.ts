@@ -2,6 +2,7 @@ import { HEADER_BYTES } from '../protocol/constants.js';
 import { END_FRAME_BYTES, writeDataHeader, writeEnd } from '../protocol/encode.js';
 import { TrunklineError } from '../protocol/errors.js';
 import { ByteQueue } from './byte-queue.js';
+import { copyOut } from './copy-out.js';
 
 /**
  * open ──end()──> ending ──END sent──> ended ──END_ACK──> acknowledged
@@ -9,9 +10,6 @@ import { ByteQueue } from './byte-queue.js';
  * `ending` still sends what is pending. Whatever is not named here cannot happen, or is a breach by the peer.
  */
 export type SendState = 'open' | 'ending' | 'ended' | 'acknowledged';
-
-/** A slice smaller than this share of its message is copied out, so that it does not keep the whole message alive. */
-const COPY_OUT_SHARE = 8;
 
 /**
  * The sending direction of a stream at its endpoint.
@@ -111,8 +109,7 @@ export class SendHalf {
     this.pending.moveTo(target, start, length);
     this.sentOffset += length;
     writeDataHeader(target, at, id, length, this.sentOffset === this.creditOffset);
-    const slice = target.subarray(start, start + length);
-    this.retained.push(length * COPY_OUT_SHARE < target.length ? slice.slice() : slice);
+    this.retained.push(copyOut(target.subarray(start, start + length)));
     return HEADER_BYTES + length;
   }
 }

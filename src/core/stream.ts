@@ -46,7 +46,7 @@ export interface StreamOptions {
 }
 
 /**
- * A stream at its endpoint: two halves and a phase. It belongs to no connection; `attachTo` gives it a place on one.
+ * A stream at its endpoint: two halves and a phase. It belongs to no connection; `openOn` or `placeOn` gives it a place on one.
  */
 export class StreamCore implements Attachment {
   readonly uid: string;
@@ -178,7 +178,7 @@ export class StreamCore implements Attachment {
 
   // ── frames in ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  receive(frame: StreamFrame): void {
+  receive(frame: StreamFrame, now: number): void {
     this.move(`receive ${frame.type}`);
     switch (frame.type) {
       case 'ACCEPT':
@@ -188,7 +188,7 @@ export class StreamCore implements Attachment {
         return this.emit({ type: 'failed', error: TrunklineError.fromPayload(frame.error) });
       case 'DATA':
         if (this.target.kind === 'listen') throw new TrunklineError('PROTOCOL', 'DATA on a listen stream');
-        this.receiving.receiveData(frame.payload.length, frame.exhausted);
+        this.receiving.receiveData(frame.payload.length, frame.exhausted, now);
         if (frame.payload.length > 0) this.emit({ type: 'data', bytes: frame.payload });
         return;
       case 'CREDIT':

@@ -21,7 +21,7 @@ export const CODES = {
   RESUME_UNKNOWN: { retryable: false, meaning: 'the peer does not know that stream' },
   RESUME_EXPIRED: { retryable: false, meaning: 'the stream stayed without a connection for too long' },
   TUNNEL_CLOSED: { retryable: false, meaning: 'the tunnel was closed on purpose' },
-  GOING_AWAY: { retryable: true, meaning: 'the peer shuts down' },
+  GOING_AWAY: { retryable: true, meaning: 'the peer shuts down, or ends this tunnel' },
   FLOW_CONTROL: { retryable: false, meaning: 'more bytes were sent than credit allowed' },
   PROTOCOL: { retryable: false, meaning: 'the peer broke the protocol' },
   HANDSHAKE_TIMEOUT: { retryable: true, meaning: 'no complete handshake in time' },

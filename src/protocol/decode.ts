@@ -126,9 +126,9 @@ function readFrame(message: Uint8Array, at: number, end: number, type: number, i
     case FrameType.Refuse:
       return { type: 'REFUSE', id, refuse: readRefuse(parseFields(payload, 'REFUSE')) };
     case FrameType.Ping:
-      return { type: 'PING', payload: payload.slice() };
+      return { type: 'PING', payload: new Uint8Array(payload) };
     case FrameType.Pong:
-      return { type: 'PONG', payload: payload.slice() };
+      return { type: 'PONG', payload: new Uint8Array(payload) };
     case FrameType.Hello:
       return { type: 'HELLO', hello: readHello(parseFields(payload, 'HELLO')) };
     case FrameType.Welcome:

@@ -74,14 +74,15 @@ export function toErrorPayload(error: unknown, fallback: ErrorCode = 'CANCELED')
       reason: truncateUtf8(error.message, MAX_REASON_BYTES),
       ...(error.retryable === CODES[error.code].retryable ? {} : { retryable: error.retryable }),
       ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
-      ...(error.appCode === undefined ? {} : { appCode: truncateUtf8(error.appCode, MAX_APP_CODE_BYTES) }),
+      ...(error.appCode === undefined ? {} : { appCode: truncateUtf8(String(error.appCode), MAX_APP_CODE_BYTES) }),
     };
   }
   if (error instanceof Error) {
     const own: unknown = (error as { code?: unknown }).code;
     const appCode =
       typeof own === 'string' && !isErrorCode(own) ? { appCode: truncateUtf8(own, MAX_APP_CODE_BYTES) } : {};
-    return { code: fallback, reason: truncateUtf8(error.message, MAX_REASON_BYTES), ...appCode };
+    // An application may have put anything there.
+    return { code: fallback, reason: truncateUtf8(String(error.message ?? ''), MAX_REASON_BYTES), ...appCode };
   }
   return { code: fallback, reason: '' };
 }

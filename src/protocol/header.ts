@@ -9,7 +9,7 @@ export function writeHeader(
   flag: boolean,
   length: number,
 ): void {
-  rewriteStreamId(target, at, id);
+  writeUint32(target, at, id);
   target[at + 4] = flag ? type | FLAG_BIT : type;
   target[at + 5] = length >>> 16;
   target[at + 6] = length >>> 8;
@@ -18,10 +18,7 @@ export function writeHeader(
 
 /** All that a relay changes in a frame it passes on. */
 export function rewriteStreamId(target: Uint8Array, at: number, id: number): void {
-  target[at] = id >>> 24;
-  target[at + 1] = id >>> 16;
-  target[at + 2] = id >>> 8;
-  target[at + 3] = id;
+  writeUint32(target, at, id);
 }
 
 // The `as number` below: the caller has checked that HEADER_BYTES (or OFFSET_BYTES) are there.
@@ -42,8 +39,8 @@ export function readLength(bytes: Uint8Array, at: number): number {
 }
 
 export function writeOffset(target: Uint8Array, at: number, offset: number): void {
-  rewriteStreamId(target, at, Math.floor(offset / 0x1_0000_0000));
-  rewriteStreamId(target, at + 4, offset % 0x1_0000_0000);
+  writeUint32(target, at, Math.floor(offset / 0x1_0000_0000));
+  writeUint32(target, at + 4, offset % 0x1_0000_0000);
 }
 
 /** @throws TrunklineError PROTOCOL past 2^53 - 1 (R13): no honest stream gets there, and arithmetic would go wrong */
@@ -51,6 +48,13 @@ export function readOffset(bytes: Uint8Array, at: number): number {
   const offset = readUint32(bytes, at) * 0x1_0000_0000 + readUint32(bytes, at + 4);
   if (offset > MAX_OFFSET) throw new TrunklineError('PROTOCOL', 'an offset is over 2^53 - 1');
   return offset;
+}
+
+function writeUint32(target: Uint8Array, at: number, value: number): void {
+  target[at] = value >>> 24;
+  target[at + 1] = value >>> 16;
+  target[at + 2] = value >>> 8;
+  target[at + 3] = value;
 }
 
 function readUint32(bytes: Uint8Array, at: number): number {

@@ -6,6 +6,8 @@ export interface Clock {
   setTimer(delayMs: number, callback: () => void): () => void;
   /** Calls once, as soon as what runs now is done: what is written in one go leaves in one message. */
   defer(callback: () => void): void;
+  /** Calls once, after the platform has had its turn: what has arrived meanwhile is handled first. */
+  yieldTurn(callback: () => void): void;
 }
 
 /** `setTimeout` treats anything above as 1 ms. */
@@ -18,4 +20,17 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
   defer: (callback) => queueMicrotask(callback),
+  yieldTurn: createYieldTurn(),
 };
+
+/** Not a timer in a page: those of a hidden tab run once a second. */
+function createYieldTurn(): (callback: () => void) => void {
+  if (typeof setImmediate === 'function') return (callback) => void setImmediate(callback);
+  const { port1, port2 } = new MessageChannel();
+  const callbacks: (() => void)[] = [];
+  port1.onmessage = () => callbacks.shift()?.();
+  return (callback) => {
+    callbacks.push(callback);
+    port2.postMessage(undefined);
+  };
+}

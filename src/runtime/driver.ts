@@ -8,6 +8,11 @@ import type { Clock } from './clock.js';
 const CLOSE_TIMEOUT_MS = 2_000;
 /** Where the platform has no drain event: how often to look, besides at every message that arrives. */
 const WRITABLE_POLL_MS = 4;
+/**
+ * What may go out before the platform gets its turn. An application that writes on as soon as there is room would
+ * otherwise use up a whole window in one go, and what arrives would wait for that.
+ */
+const TURN_BYTES = 256 * 1024;
 /** Ends that nobody has to look into. */
 const ORDERLY: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TUNNEL_CLOSED', 'GOING_AWAY']);
 
@@ -18,6 +23,8 @@ const ORDERLY: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TUNNEL_CLOSED', 'GO
  */
 export class Driver {
   private flushDeferred = false;
+  private turnBytes = 0;
+  private isYielding = false;
   private isClosing = false;
   private isOver = false;
   /** Called once, when the transport is closed. */
@@ -35,6 +42,7 @@ export class Driver {
     connection.start({
       writable: () => this.flush(),
       message: (bytes) => {
+        this.turnBytes = 0;
         core.receive(bytes, clock.now());
         this.wake();
       },
@@ -65,11 +73,23 @@ export class Driver {
   /** Sending frees buffers, which makes the application write more: go on until neither has anything. */
   private sendAll(): void {
     while (this.connection.isWritable && !this.core.hasEnded) {
+      if (this.turnBytes >= TURN_BYTES) return this.yieldTurn();
       const message = this.core.takeMessage();
       if (message === undefined) return;
+      this.turnBytes += message.length;
       this.connection.send(message);
       this.afterStep();
     }
+  }
+
+  private yieldTurn(): void {
+    if (this.isYielding) return;
+    this.isYielding = true;
+    this.clock.yieldTurn(() => {
+      this.isYielding = false;
+      this.turnBytes = 0;
+      this.flush();
+    });
   }
 
   /** The core has ended: its GOAWAY goes out, however full the transport is, and then the transport closes. */

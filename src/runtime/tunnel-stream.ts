@@ -1,3 +1,4 @@
+import { copyOut } from '../core/copy-out.js';
 import type { StreamCore, StreamEvent } from '../core/stream.js';
 import { TrunklineError, toTrunklineError } from '../protocol/errors.js';
 import type { Json } from '../protocol/meta.js';
@@ -110,8 +111,9 @@ export class TunnelStream extends Duplex {
   private handleData(bytes: Uint8Array): void {
     if (this.destroyed) return;
     this.touch();
-    if (this.wantsBytes) this.pass(bytes);
-    else this.unread.push(bytes);
+    const own = copyOut(bytes);
+    if (this.wantsBytes) this.pass(own);
+    else this.unread.push(own);
   }
 
   private pass(bytes: Uint8Array): void {
@@ -179,7 +181,7 @@ export class TunnelStream extends Duplex {
   private giveUp(error: Error | null): void {
     const reason = error ?? new TrunklineError('CANCELED', 'the stream was destroyed');
     // A reader that has read everything and is destroyed without an error (`for await` does that) is done, not broken.
-    if (error === null && this.core.hasNothingToSay) this.core.end();
+    if (error === null && this.writableLength === 0 && this.core.hasNothingToSay) this.core.end();
     else this.owner.reset(this.core, reason);
     this.openedOutcome.reject(toTrunklineError(reason, 'CANCELED'));
     const pending = [this.whenDrained, this.whenDelivered];
@@ -192,6 +194,7 @@ export class TunnelStream extends Duplex {
 
   /** Emits 'timeout' after `timeoutMs` without bytes either way; 0 turns it off. The stream is not closed by it. */
   setTimeout(timeoutMs: number, callback?: () => void): this {
+    if (this.destroyed) return this;
     if (callback) this.once('timeout', callback);
     this.idleTimeoutMs = timeoutMs;
     this.cancelIdleTimer();

@@ -14,7 +14,7 @@ import { randomId } from './random-id.js';
 import { type StreamOwner, TunnelStream } from './tunnel-stream.js';
 
 export interface TunnelOptions {
-  /** Shown to the relay's `authenticate`; travels in HELLO, never in a URL. */
+  /** For the peer to know who dials; travels in HELLO, never in a URL. */
   token?: string | undefined;
   /** What this side accepts; announced to the peer. Defaults: `DEFAULT_LIMITS`. */
   limits?: Partial<Limits> | undefined;
@@ -175,8 +175,8 @@ export class Tunnel extends EventEmitter implements StreamOwner {
     if (core.isClosed) return;
     core.accept();
     const stream = this.face(core, { meta });
-    this.emit('stream', stream);
     stream.handleOpened(meta);
+    this.emit('stream', stream);
   }
 
   private handleStream(core: StreamCore, event: StreamEvent): void {

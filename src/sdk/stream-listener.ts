@@ -110,18 +110,21 @@ export class StreamListener extends EventEmitter {
   }
 
   private async answer(offer: WireOffer): Promise<void> {
-    if (this.onStream === undefined && this.listenerCount('connection') === 0) {
-      return this.refuse(offer, { text: 'nobody takes streams at this listener' });
-    }
     try {
       const { name, meta, id } = offer;
       const answer = this.options.accept ? await this.options.accept({ name, meta, id }) : true;
-      if (answer === true) this.accept(offer);
+      if (answer === true && this.isServed) this.accept(offer);
+      else if (answer === true) this.refuse(offer, { text: 'nobody takes streams at this listener' });
       else this.refuse(offer, answer || {});
     } catch (cause) {
       this.refuse(offer, { text: 'the listener failed to decide' });
       reportFailure(this, toTrunklineError(cause, 'INTERNAL'), { wasAsked: false }, `accept hook of ${this.name}`);
     }
+  }
+
+  /** A stream that nobody takes would be held open for ever, unread. */
+  private get isServed(): boolean {
+    return this.onStream !== undefined || this.listenerCount('connection') > 0;
   }
 
   private refuse(offer: WireOffer, refusal: Refusal): void {

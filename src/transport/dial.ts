@@ -13,7 +13,7 @@ export interface DialOptions {
   ws?: object | undefined;
 }
 
-/** What `ws` does by default and we do not want: deflate costs eight times the time (bench notes). */
+/** What `ws` does by default and we do not want: deflate was measured to take eight times the time. */
 const WS_DEFAULTS = { perMessageDeflate: false, skipUTF8Validation: true };
 
 export function dialWebSocket(url: string, options: DialOptions = {}): SocketLike {

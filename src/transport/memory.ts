@@ -39,7 +39,7 @@ class MemoryConnection implements Connection {
   send(message: Uint8Array): void {
     if (this.isClosed) return;
     // As a socket does: what was sent and what is received are different memory, and either side may keep its own.
-    this.queue.push(message.slice());
+    this.queue.push(new Uint8Array(message));
     this.queuedBytes += message.length;
     this.schedule();
   }

@@ -5,16 +5,22 @@ const WINDOW = 1000;
 const make = (maxWindowBytes = 8 * WINDOW, early = 0) =>
   new ReceiveHalf({ windowBytes: WINDOW, maxWindowBytes }, early);
 
-/** One window comes, and is read at once or not. */
-function fill(half: ReceiveHalf, bytes: number, options: { exhausted: boolean; read: number }): void {
-  half.receiveData(bytes, options.exhausted);
-  half.consume(options.read);
+interface Arrival {
+  bytes: number;
+  at: number;
+  exhausted?: boolean;
+  read: number;
+}
+
+function arrive(half: ReceiveHalf, { bytes, at, exhausted = false, read }: Arrival): void {
+  half.receiveData(bytes, exhausted, at);
+  half.consume(read);
 }
 
 test('credit follows consumption, not arrival', () => {
   const half = make();
   expect(half.announce()).toBe(WINDOW);
-  half.receiveData(WINDOW, false);
+  half.receiveData(WINDOW, false, 0);
   expect(half.grant()).toEqual({ consumed: 0, credit: WINDOW });
   half.consume(300);
   expect(half.grant()).toEqual({ consumed: 300, credit: WINDOW + 300 });
@@ -24,7 +30,7 @@ test('credit follows consumption, not arrival', () => {
 test('a CREDIT is due once a quarter of the window was consumed, counted from the last one', () => {
   const half = make();
   half.announce();
-  half.receiveData(WINDOW, false);
+  half.receiveData(WINDOW, false, 0);
   expect(half.consume(249)).toBe(false);
   expect(half.consume(1)).toBe(true);
   half.grant();
@@ -35,52 +41,84 @@ test('a CREDIT is due once a quarter of the window was consumed, counted from th
 test('a byte past the credit is a breach, the last byte within is not', () => {
   const half = make();
   half.announce();
-  half.receiveData(WINDOW, false);
-  expect(() => half.receiveData(1, false)).toThrow(expect.objectContaining({ code: 'FLOW_CONTROL' }));
-  half.receiveData(0, false);
+  half.receiveData(WINDOW, false, 0);
+  expect(() => half.receiveData(1, false, 0)).toThrow(expect.objectContaining({ code: 'FLOW_CONTROL' }));
+  half.receiveData(0, false, 0);
 });
 
 test('before any announcement the early window counts, and announcing never takes it back', () => {
   const half = make(8 * WINDOW, 3000);
-  half.receiveData(3000, false);
-  expect(() => half.receiveData(1, false)).toThrow(expect.objectContaining({ code: 'FLOW_CONTROL' }));
+  half.receiveData(3000, false, 0);
+  expect(() => half.receiveData(1, false, 0)).toThrow(expect.objectContaining({ code: 'FLOW_CONTROL' }));
   expect(half.announce()).toBe(3000);
 });
 
 describe('the window', () => {
-  test('doubles while the sender runs out and the reader keeps up, up to the maximum', () => {
+  /** The credit lasts 8 ms; the next byte comes `silenceMs` after its last. */
+  function useUpCredit(half: ReceiveHalf, at: number, silenceMs: number): void {
+    arrive(half, { bytes: 400, at, read: 400 });
+    arrive(half, { bytes: 600, at: at + 8, exhausted: true, read: 0 });
+    half.consume(600);
+    half.grant();
+    arrive(half, { bytes: 1, at: at + 8 + silenceMs, read: 1 });
+  }
+
+  const windowOf = (half: ReceiveHalf): number => {
+    const { consumed, credit } = half.grant();
+    return credit - consumed;
+  };
+
+  test('doubles when the sender stalled for credit: a silence of over a quarter of the time the credit lasted', () => {
+    const half = make();
+    half.announce();
+    useUpCredit(half, 0, 3);
+    expect(windowOf(half)).toBe(2 * WINDOW);
+  });
+
+  test('stays when bytes kept coming, though the sender had used up its credit: a queue is in the way', () => {
+    const half = make();
+    half.announce();
+    useUpCredit(half, 0, 2);
+    expect(windowOf(half)).toBe(WINDOW);
+  });
+
+  test('stays when the sender had credit left, however long the silence', () => {
+    const half = make();
+    half.announce();
+    arrive(half, { bytes: WINDOW - 1, at: 0, read: WINDOW - 1 });
+    half.grant();
+    arrive(half, { bytes: 1, at: 1000, read: 1 });
+    expect(windowOf(half)).toBe(WINDOW);
+  });
+
+  test('stays for a reader that lags: more than half of it lay unread when the credit ran out', () => {
+    const half = make();
+    half.announce();
+    arrive(half, { bytes: 501, at: 0, read: 0 });
+    arrive(half, { bytes: 499, at: 8, exhausted: true, read: WINDOW });
+    half.grant();
+    arrive(half, { bytes: 1, at: 1000, read: 1 });
+    expect(windowOf(half)).toBe(WINDOW);
+  });
+
+  test('stays while more than half of it lies unread when credit is given', () => {
+    const half = make();
+    half.announce();
+    useUpCredit(half, 0, 100);
+    arrive(half, { bytes: 900, at: 200, read: 300 });
+    expect(windowOf(half)).toBe(WINDOW);
+  });
+
+  test('grows once for each stall, and never past the maximum', () => {
     const half = make(3 * WINDOW);
-    let credit = half.announce();
-    let consumed = 0;
+    half.announce();
     const windows: number[] = [];
     for (let round = 0; round < 4; round++) {
-      fill(half, credit - consumed, { exhausted: true, read: credit - consumed });
-      ({ consumed, credit } = half.grant());
-      windows.push(credit - consumed);
+      useUpCredit(half, round * 1000, 500);
+      windows.push(windowOf(half), windowOf(half));
     }
-    expect(windows).toEqual([2 * WINDOW, 3 * WINDOW, 3 * WINDOW, 3 * WINDOW]);
-  });
-
-  test('does not grow for a sender that had credit left', () => {
-    const half = make();
-    half.announce();
-    fill(half, WINDOW, { exhausted: false, read: WINDOW });
-    expect(half.grant()).toEqual({ consumed: WINDOW, credit: 2 * WINDOW });
-  });
-
-  test('does not grow for a reader that lags: more than half of it lies unread', () => {
-    const half = make();
-    half.announce();
-    fill(half, WINDOW, { exhausted: true, read: 499 });
-    expect(half.grant()).toEqual({ consumed: 499, credit: WINDOW + 499 });
-  });
-
-  test('grows once for each time the sender ran out', () => {
-    const half = make();
-    half.announce();
-    fill(half, WINDOW, { exhausted: true, read: WINDOW });
-    expect(half.grant().credit).toBe(WINDOW + 2 * WINDOW);
-    expect(half.grant().credit).toBe(WINDOW + 2 * WINDOW);
+    expect(windows.slice(0, 4)).toEqual([2 * WINDOW, 2 * WINDOW, 3 * WINDOW, 3 * WINDOW]);
+    expect(new Set(windows.slice(4))).toEqual(new Set([3 * WINDOW]));
   });
 });
 
@@ -88,7 +126,7 @@ describe('END', () => {
   test('must count the bytes that came', () => {
     const half = make();
     half.announce();
-    half.receiveData(10, false);
+    half.receiveData(10, false, 0);
     expect(() => half.receiveEnd(9)).toThrow(expect.objectContaining({ code: 'PROTOCOL' }));
     expect(() => half.receiveEnd(11)).toThrow(expect.objectContaining({ code: 'PROTOCOL' }));
     half.receiveEnd(10);
@@ -98,9 +136,9 @@ describe('END', () => {
   test('is the last of it: no DATA, no second END, no more credit', () => {
     const half = make();
     half.announce();
-    half.receiveData(WINDOW, false);
+    half.receiveData(WINDOW, false, 0);
     half.receiveEnd(WINDOW);
-    expect(() => half.receiveData(1, false)).toThrow(expect.objectContaining({ code: 'PROTOCOL' }));
+    expect(() => half.receiveData(1, false, 0)).toThrow(expect.objectContaining({ code: 'PROTOCOL' }));
     expect(() => half.receiveEnd(WINDOW)).toThrow(expect.objectContaining({ code: 'PROTOCOL' }));
     expect(half.consume(WINDOW)).toBe(false);
   });

@@ -6,11 +6,11 @@ import { describe, expect, test } from 'vitest';
 
 /** In bytes. A budget is raised on purpose, in the commit that needs it, never to make a test pass. */
 const BUDGETS: Record<string, { size: number; gzip: number }> = {
-  'trunkline.js': { size: 420_000, gzip: 95_000 },
-  'trunkline.min.js': { size: 200_000, gzip: 60_000 },
-  'trunkline.esm.js': { size: 200_000, gzip: 60_000 },
-  'index.browser.js': { size: 180_000, gzip: 45_000 },
-  'demo/demo.js': { size: 240_000, gzip: 75_000 },
+  'trunkline.js': { size: 400_000, gzip: 76_000 },
+  'trunkline.min.js': { size: 172_000, gzip: 53_000 },
+  'trunkline.esm.js': { size: 172_000, gzip: 53_000 },
+  'index.browser.js': { size: 96_000, gzip: 24_000 },
+  'demo/demo.js': { size: 205_000, gzip: 64_000 },
 };
 
 const SELF_CONTAINED = ['trunkline', 'trunkline.min', 'trunkline.esm', 'demo'];

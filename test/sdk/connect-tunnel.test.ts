@@ -177,7 +177,10 @@ describe('options', () => {
   it.each([{ windowBytes: 1 }, { windowBytes: 1e6, maxWindowBytes: 1e5 }, { limits: { maxStreams: -1 } }])(
     '%j is a RangeError',
     (options) => {
-      expect(() => new Tunnel({ start() {} } as never, options)).toThrowError(RangeError);
+      const dial = () => {
+        throw new Error('dialed in spite of an option that makes no sense');
+      };
+      expect(() => new Tunnel(dial, options)).toThrowError(RangeError);
     },
   );
 });
