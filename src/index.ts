@@ -11,5 +11,12 @@ export { Tunnel, type TunnelOptions } from './runtime/tunnel.js';
 export { TunnelStream } from './runtime/tunnel-stream.js';
 export { type ConnectTunnelOptions, connectTunnel } from './sdk/connect-tunnel.js';
 export { type ConnectOptions, StreamClient } from './sdk/stream-client.js';
-export { type AcceptHook, type Offer, type Refusal, StreamListener } from './sdk/stream-listener.js';
-export { type OnStream, StreamServer, type StreamServerOptions } from './sdk/stream-server.js';
+export {
+  type AcceptHook,
+  type Offer,
+  type OnStream,
+  type Refusal,
+  StreamListener,
+  type StreamServerOptions,
+} from './sdk/stream-listener.js';
+export { StreamServer } from './sdk/stream-server.js';

@@ -1,14 +1,14 @@
 import { PROTOCOL_VERSION } from '../protocol/constants.js';
 import { type Decoded, decodeMessage } from '../protocol/decode.js';
-import { encodeGoaway, encodeOpen, encodePing, encodePong, encodeReset, encodeWelcome } from '../protocol/encode.js';
-import { type ErrorPayload, TrunklineError, toErrorPayload, toTrunklineError } from '../protocol/errors.js';
+import { encodeOpen, encodePing, encodePong, encodeReset, encodeWelcome } from '../protocol/encode.js';
+import { type ErrorPayload, TrunklineError, toTrunklineError } from '../protocol/errors.js';
 import type { Frame, Heartbeat, Hello, Open, Welcome } from '../protocol/frames.js';
 import { LIMITS_BEFORE_HANDSHAKE, type Limits } from '../protocol/limits.js';
 import { isMetaWithin } from '../protocol/meta.js';
 import type { Attachment } from './attachment.js';
-import { buildHello, checkVersion, HANDSHAKE_TIMEOUT_MS, HeldInput, UNAUTHENTICATED_BYTES } from './handshake.js';
+import { buildHello, checkVersion, HANDSHAKE_TIMEOUT_MS, HeldInput } from './handshake.js';
 import { KeepAlive } from './keep-alive.js';
-import { Scheduler } from './scheduler.js';
+import { Outbox } from './outbox.js';
 import { type Role, StreamTable } from './stream-table.js';
 
 /** Whoever decides what a connection is for: an endpoint's tunnel, or the relay. */
@@ -52,9 +52,7 @@ export class ConnectionCore {
   private state: State;
   private peer: Readonly<Limits> = LIMITS_BEFORE_HANDSHAKE;
   private readonly table: StreamTable;
-  private readonly scheduler = new Scheduler();
-  private farewell: Uint8Array | undefined;
-  private unwelcomedBytes = 0;
+  private readonly outbox = new Outbox();
   private unknownFrames = 0;
   /** Called whenever there may be something new to send or a new deadline: wakes whoever drives this connection. */
   onOutput: () => void = () => {};
@@ -95,7 +93,7 @@ export class ConnectionCore {
 
   /** Bytes of control frames that wait for a transport that takes no more. */
   get queuedControlBytes(): number {
-    return this.scheduler.queuedControlBytes;
+    return this.outbox.scheduler.queuedControlBytes;
   }
 
   get localStreamCount(): number {
@@ -111,7 +109,7 @@ export class ConnectionCore {
 
   /** Dialer: the first thing to do. @throws TrunklineError LIMIT_BYTES when the token does not fit */
   hello(token?: string): void {
-    this.scheduler.queueControl(buildHello(this.options.limits, token));
+    this.outbox.scheduler.queueControl(buildHello(this.options.limits, token));
   }
 
   /** Acceptor: the answer to HELLO. What came behind the HELLO is dealt with now. */
@@ -119,7 +117,7 @@ export class ConnectionCore {
     if (this.state.kind !== 'deciding') return;
     const held = this.state.held;
     this.state = { kind: 'open', keepAlive: new KeepAlive(heartbeat, true, now) };
-    this.scheduler.queueControl(
+    this.outbox.scheduler.queueControl(
       encodeWelcome({ version: PROTOCOL_VERSION, limits: this.options.limits, heartbeat, relayId }),
     );
     for (const decoded of held) if (this.isOpen) this.handle(decoded, now);
@@ -168,7 +166,7 @@ export class ConnectionCore {
     if (keepAlive.isDead(now)) {
       this.fail(new TrunklineError('CONNECTION_LOST', 'nothing was heard from the peer past the ping deadline'));
     } else if (keepAlive.takePingDue(now)) {
-      this.scheduler.queueControl(encodePing(new Uint8Array(8)));
+      this.outbox.scheduler.queueControl(encodePing(new Uint8Array(8)));
     }
   }
 
@@ -187,29 +185,12 @@ export class ConnectionCore {
   // ── output ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get hasOutput(): boolean {
-    return this.farewell !== undefined || !this.scheduler.isIdle;
+    return this.outbox.hasOutput;
   }
 
   /** The next message for the transport, if any. After the connection ended, its GOAWAY comes out and then nothing. */
   takeMessage(): Uint8Array | undefined {
-    const farewell = this.farewell;
-    if (farewell !== undefined) {
-      this.farewell = undefined;
-      return farewell;
-    }
-    if (this.state.kind === 'ended') return undefined;
-    const message = this.scheduler.takeMessage(this.peer.maxFrameBytes, this.room);
-    if (!this.isWelcomed) this.unwelcomedBytes += message?.length ?? 0;
-    return message;
-  }
-
-  private get isWelcomed(): boolean {
-    return this.role === 'acceptor' || this.state.kind === 'open';
-  }
-
-  /** Largest message that may go out now. */
-  private get room(): number {
-    return this.isWelcomed ? this.peer.maxMessageBytes : UNAUTHENTICATED_BYTES - this.unwelcomedBytes;
+    return this.outbox.takeMessage();
   }
 
   // ── streams ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -222,7 +203,7 @@ export class ConnectionCore {
     }
     const id = this.table.addLocal(attachment);
     try {
-      this.scheduler.queueControl(encodeOpen(id, open));
+      this.outbox.scheduler.queueControl(encodeOpen(id, open));
     } catch (error) {
       this.table.remove(id);
       throw error;
@@ -244,32 +225,32 @@ export class ConnectionCore {
   /** The stream is closed here; late frames for its id will be ignored. */
   release(id: number, attachment: Attachment): void {
     this.table.remove(id);
-    this.scheduler.remove(attachment);
+    this.outbox.scheduler.remove(attachment);
   }
 
   /** Queues a control frame that this side's application caused. */
   send(frame: Uint8Array): void {
     if (this.state.kind === 'ended') return;
-    this.scheduler.queueControl(frame);
+    this.outbox.scheduler.queueControl(frame);
     this.onOutput();
   }
 
   /** Queues one that a peer caused: of these only so many may wait (LIMIT_RATE). */
   reply(frame: Uint8Array): void {
     if (this.state.kind === 'ended') return;
-    this.guard(() => this.scheduler.queueReply(frame));
+    this.guard(() => this.outbox.scheduler.queueReply(frame));
     this.onOutput();
   }
 
   creditDue(attachment: Attachment): void {
     if (this.state.kind === 'ended') return;
-    this.scheduler.queueCredit(attachment);
+    this.outbox.scheduler.queueCredit(attachment);
     this.onOutput();
   }
 
   dataReady(attachment: Attachment): void {
     if (this.state.kind === 'ended') return;
-    this.scheduler.queueData(attachment);
+    this.outbox.scheduler.queueData(attachment);
     this.onOutput();
   }
 
@@ -278,16 +259,14 @@ export class ConnectionCore {
   /** Ends the connection with GOAWAY. */
   fail(error: TrunklineError): void {
     if (this.state.kind === 'ended') return;
-    const goaway = encodeGoaway(toErrorPayload(error));
-    // When the application leaves, what it said before still holds: an END_ACK goes out in front of the GOAWAY.
-    this.farewell = error.code === 'TUNNEL_CLOSED' ? this.scheduler.takeFarewell(goaway, this.room) : goaway;
+    this.outbox.endWith(error);
     this.end(error);
   }
 
   private end(error: TrunklineError): void {
     if (this.state.kind === 'ended') return;
     this.state = { kind: 'ended', error };
-    this.scheduler.clear();
+    this.outbox.end();
     for (const attachment of this.table.clear()) attachment.detach(error);
     this.owner.connectionEnded(error);
     this.onOutput();
@@ -325,7 +304,7 @@ export class ConnectionCore {
       case 'GOAWAY':
         return this.end(TrunklineError.fromPayload(frame.error));
       case 'PING':
-        return this.scheduler.queueReply(encodePong(frame.payload));
+        return this.outbox.scheduler.queueReply(encodePong(frame.payload));
       case 'PONG':
         return;
       case 'OPEN':
@@ -340,12 +319,14 @@ export class ConnectionCore {
     if (this.role === 'acceptor' && frame.type === 'HELLO') {
       checkVersion(frame.hello.version);
       this.peer = frame.hello.limits;
+      this.outbox.open(this.peer);
       const deadline = this.nextDeadline();
       this.state = { kind: 'deciding', deadline, held: new HeldInput() };
       this.owner.helloReceived(frame.hello, now);
     } else if (this.role === 'dialer' && frame.type === 'WELCOME') {
       checkVersion(frame.welcome.version);
       this.peer = frame.welcome.limits;
+      this.outbox.open(this.peer);
       this.state = { kind: 'open', keepAlive: new KeepAlive(frame.welcome.heartbeat, false, now) };
       for (const attachment of [...this.table.values()]) attachment.limitsKnown(this.peer);
       this.owner.welcomeReceived(frame.welcome);

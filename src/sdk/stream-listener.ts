@@ -7,7 +7,6 @@ import { Outcome, reportFailure } from '../runtime/failures.js';
 import { EventEmitter } from '../runtime/node-stream.js';
 import type { Tunnel } from '../runtime/tunnel.js';
 import type { TunnelStream } from '../runtime/tunnel-stream.js';
-import type { OnStream, StreamServerOptions } from './stream-server.js';
 
 /** Somebody wants to connect. */
 export interface Offer {
@@ -26,6 +25,15 @@ export interface Refusal {
 
 type Answer = boolean | Refusal | undefined;
 export type AcceptHook = (offer: Offer) => Answer | Promise<Answer>;
+
+export interface StreamServerOptions {
+  /** Any JSON value, shown to each client as its `stream.meta`. At most 8 KiB of JSON. */
+  meta?: unknown;
+  /** Asked for every offer; without it all are accepted. The relay waits 30 s for the answer. */
+  accept?: AcceptHook | undefined;
+}
+
+export type OnStream = (stream: TunnelStream) => void;
 
 /**
  * A held name.

@@ -1,17 +1,7 @@
 import { assertName } from '../protocol/names.js';
 import type { Tunnel } from '../runtime/tunnel.js';
-import type { TunnelStream } from '../runtime/tunnel-stream.js';
 import { callable } from './callable.js';
-import { type AcceptHook, StreamListener } from './stream-listener.js';
-
-export interface StreamServerOptions {
-  /** Any JSON value, shown to each client as its `stream.meta`. At most 8 KiB of JSON. */
-  meta?: unknown;
-  /** Asked for every offer; without it all are accepted. The relay waits 30 s for the answer. */
-  accept?: AcceptHook | undefined;
-}
-
-export type OnStream = (stream: TunnelStream) => void;
+import { type OnStream, StreamListener, type StreamServerOptions } from './stream-listener.js';
 
 class StreamServerClass {
   private readonly options: StreamServerOptions;
