@@ -19,7 +19,7 @@ type FlowState = 'open' | 'ending' | 'ended' | 'acknowledged';
  *   ───────┼───────────────┼── queued ─────┼── may come ───┼────> offsets
  *
  * The source is held to what it was granted. It is granted what the sink's credit allows, but never more than `ahead`
- * bytes past what has left for the sink: that, and not the windows of the endpoints, bounds what lies here (DESIGN D10).
+ * bytes past what has left for the sink: that, and not the windows of the endpoints, bounds what lies here (PROTOCOL.md section 9).
  */
 export class Flow {
   private state: FlowState = 'open';

@@ -4,7 +4,7 @@ import type { Heartbeat } from '../src/protocol/frames.js';
 import { type Limits, resolveLimits } from '../src/protocol/limits.js';
 import { MAX_HEARTBEAT_MS } from '../src/protocol/messages.js';
 
-/** What the relay announces, and what it enforces besides. Numbers: DESIGN section 5. */
+/** What the relay announces, and what it enforces besides. What each protects: docs/relay.md. */
 export interface RelayLimits extends Limits {
   /** Unanswered connects for one name. Over it: LIMIT_STREAMS. Default 256. */
   maxPendingPerName: number;

@@ -3,7 +3,7 @@ import type { Heartbeat } from '../protocol/frames.js';
 export const DEFAULT_HEARTBEAT: Readonly<Heartbeat> = Object.freeze({ intervalMs: 25_000, timeoutMs: 20_000 });
 
 /**
- * When to ping and when to give a connection up (DESIGN D6b). The acceptor pings; the dialer only answers, because its
+ * When to ping and when to give a connection up (PROTOCOL.md section 7). The acceptor pings; the dialer only answers, because its
  * timers may be throttled while its message handler is not. Only messages that arrived count as life.
  */
 export class KeepAlive {

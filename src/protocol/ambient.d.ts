@@ -1,5 +1,5 @@
 /**
- * The protocol and the core compile against ECMAScript alone (DESIGN D1). These two are the only platform globals they
+ * The protocol and the core compile against ECMAScript alone (docs/architecture.md). These two are the only platform globals they
  * use; every engine we run on has them, and they do no I/O.
  */
 declare class TextEncoder {

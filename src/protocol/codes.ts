@@ -1,5 +1,5 @@
 /**
- * The closed set of error codes (DESIGN D11). One vocabulary in page, Node and relay, in RESET, REFUSE and GOAWAY.
+ * The closed set of error codes (PROTOCOL.md section 12). One vocabulary in page, Node and relay, in RESET, REFUSE and GOAWAY.
  * `retryable`: the same call may succeed later without anybody changing code or configuration.
  */
 export const CODES = {

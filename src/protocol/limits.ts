@@ -1,6 +1,6 @@
 /**
  * What each side announces (HELLO, WELCOME) and then enforces. All are options; a peer that goes past one gets the
- * typed refusal named here, never silence. Numbers: DESIGN section 5.
+ * typed refusal named here, never silence (PROTOCOL.md section 11).
  */
 export interface Limits {
   /** Largest DATA payload accepted, bytes. Over it: GOAWAY PROTOCOL. Default 65,536. */

@@ -2,7 +2,7 @@ import { TrunklineError } from './errors.js';
 
 export const MAX_NAME_LENGTH = 128;
 
-/** ASCII only, so length in characters is length in bytes. Case-sensitive. DESIGN section 5. */
+/** ASCII only, so length in characters is length in bytes. Case-sensitive. PROTOCOL.md section 8. */
 const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._:@~-]{0,127}$/;
 
 export function isName(value: unknown): value is string {

@@ -1,5 +1,5 @@
 /**
- * Who may import what: DESIGN section 4 as a table, and a checker for it. The compiler already keeps the rooms apart
+ * Who may import what: the rooms of docs/architecture.md as a table, and a checker for it. The compiler already keeps the rooms apart
  * (project references), but it follows references of references, and knows nothing of "only this one file".
  */
 import { dirname, posix } from 'node:path';
