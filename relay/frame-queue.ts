@@ -1,4 +1,5 @@
 import { copyOut } from '../src/core/copy-out.js';
+import { Fifo } from '../src/core/fifo.js';
 import { HEADER_BYTES } from '../src/protocol/constants.js';
 import { writeDataHeader } from '../src/protocol/encode.js';
 import { readFlag } from '../src/protocol/header.js';
@@ -12,8 +13,7 @@ const GATHER_PAYLOAD_BYTES = 8 * 1024 - HEADER_BYTES;
  * have to wait are gathered into larger frames, so that what lies here is little more than what is counted.
  */
 export class FrameQueue {
-  private frames: (Uint8Array | undefined)[] = [];
-  private head = 0;
+  private readonly frames = new Fifo<Uint8Array>();
   /** Payload bytes of the first frame that have been moved already. */
   private headTaken = 0;
   /** The last frame, while small payloads may still join it. Its header is written when it is closed. */
@@ -68,16 +68,15 @@ export class FrameQueue {
   }
 
   clear(): void {
-    this.frames = [];
-    this.head = 0;
+    this.frames.clear();
     this.headTaken = 0;
     this.gathering = undefined;
     this.payloadBytes = 0;
   }
 
   private first(): Uint8Array | undefined {
-    if (this.head === this.frames.length) this.closeGathering();
-    return this.frames[this.head];
+    if (this.frames.length === 0) this.closeGathering();
+    return this.frames.first;
   }
 
   private gather(frame: Uint8Array, length: number): void {
@@ -102,14 +101,7 @@ export class FrameQueue {
   }
 
   private dropFirst(): void {
-    this.frames[this.head++] = undefined;
+    this.frames.shift();
     this.headTaken = 0;
-    if (this.head === this.frames.length) {
-      this.frames = [];
-      this.head = 0;
-    } else if (this.head > 256 && this.head * 2 > this.frames.length) {
-      this.frames = this.frames.slice(this.head);
-      this.head = 0;
-    }
   }
 }

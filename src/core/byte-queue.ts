@@ -1,7 +1,8 @@
-/** Chunks in order, taken from the front in any sizes. Holds references, copies on `copyTo` only. */
+import { Fifo } from './fifo.js';
+
+/** Chunks in order, taken from the front in any sizes. Holds references; the one copy is made by `moveTo`. */
 export class ByteQueue {
-  private chunks: (Uint8Array | undefined)[] = [];
-  private head = 0;
+  private readonly chunks = new Fifo<Uint8Array>();
   private bytes = 0;
 
   get length(): number {
@@ -19,7 +20,7 @@ export class ByteQueue {
     let position = at;
     const end = at + count;
     while (position < end) {
-      const chunk = this.chunks[this.head] as Uint8Array;
+      const chunk = this.chunks.first as Uint8Array;
       const taken = Math.min(chunk.length, end - position);
       target.set(taken === chunk.length ? chunk : chunk.subarray(0, taken), position);
       this.drop(taken);
@@ -32,30 +33,15 @@ export class ByteQueue {
     this.bytes -= count;
     let left = count;
     while (left > 0) {
-      const chunk = this.chunks[this.head] as Uint8Array;
-      if (chunk.length > left) {
-        this.chunks[this.head] = chunk.subarray(left);
-        return;
-      }
+      const chunk = this.chunks.first as Uint8Array;
+      if (chunk.length > left) return this.chunks.replaceFirst(chunk.subarray(left));
       left -= chunk.length;
-      this.chunks[this.head++] = undefined;
+      this.chunks.shift();
     }
-    this.compact();
   }
 
   clear(): void {
-    this.chunks = [];
-    this.head = 0;
+    this.chunks.clear();
     this.bytes = 0;
-  }
-
-  private compact(): void {
-    if (this.head === this.chunks.length) {
-      this.chunks = [];
-      this.head = 0;
-    } else if (this.head > 1024 && this.head * 2 > this.chunks.length) {
-      this.chunks = this.chunks.slice(this.head);
-      this.head = 0;
-    }
   }
 }

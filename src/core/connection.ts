@@ -4,7 +4,7 @@ import { encodeOpen, encodePing, encodePong, encodeReset, encodeWelcome } from '
 import { type ErrorPayload, TrunklineError, toTrunklineError } from '../protocol/errors.js';
 import type { Frame, Heartbeat, Hello, Open, Welcome } from '../protocol/frames.js';
 import { LIMITS_BEFORE_HANDSHAKE, type Limits } from '../protocol/limits.js';
-import { isMetaWithin } from '../protocol/meta.js';
+import { refusalOf } from './admission.js';
 import type { Attachment } from './attachment.js';
 import { buildHello, checkVersion, HANDSHAKE_TIMEOUT_MS, HeldInput } from './handshake.js';
 import { KeepAlive } from './keep-alive.js';
@@ -339,13 +339,8 @@ export class ConnectionCore {
 
   private dispatchOpen(id: number, open: Open, now: number): void {
     this.table.admitRemote(id);
-    const { maxStreams, maxMetaBytes } = this.options.limits;
-    if (this.table.remoteSize >= maxStreams) {
-      this.refuse(id, { code: 'LIMIT_STREAMS', reason: `at most ${maxStreams} streams on one tunnel` });
-    } else if (!isMetaWithin(open.meta, maxMetaBytes)) {
-      this.refuse(id, { code: 'LIMIT_BYTES', reason: `meta is over ${maxMetaBytes} bytes of JSON or too deep` });
-    } else {
-      this.owner.openReceived(id, open, now);
-    }
+    const refusal = refusalOf(open, this.table.remoteSize, this.options.limits);
+    if (refusal === undefined) this.owner.openReceived(id, open, now);
+    else this.refuse(id, refusal);
   }
 }

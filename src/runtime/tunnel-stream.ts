@@ -1,4 +1,5 @@
 import { copyOut } from '../core/copy-out.js';
+import { Fifo } from '../core/fifo.js';
 import type { StreamCore, StreamEvent } from '../core/stream.js';
 import { TrunklineError, toTrunklineError } from '../protocol/errors.js';
 import type { Json } from '../protocol/meta.js';
@@ -40,7 +41,7 @@ export class TunnelStream extends Duplex {
   readonly name: string | undefined;
   private peerMeta: Json;
   private readonly openedOutcome = new Outcome<void>();
-  private readonly unread: Uint8Array[] = [];
+  private readonly unread = new Fifo<Uint8Array>();
   private isOpened = false;
   private wantsBytes = false;
   private hasEnded = false;
@@ -172,7 +173,7 @@ export class TunnelStream extends Duplex {
 
   override _destroy(error: Error | null, callback: Callback): void {
     this.cancelIdleTimer();
-    this.unread.length = 0;
+    this.unread.clear();
     // Every stream that ran its course ends up here, too, and has nothing to give up.
     if (error !== null || !this.core.isClosed || !this.writableFinished) this.giveUp(error);
     callback(error);

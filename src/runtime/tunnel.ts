@@ -20,7 +20,7 @@ export interface TunnelOptions {
   limits?: Partial<Limits> | undefined;
   /** Bytes that a sender may be ahead of a reader here, at first. Default 262,144. */
   windowBytes?: number | undefined;
-  /** What that may grow to while the reader keeps up. Default 4,194,304. */
+  /** What that may grow to while the reader keeps up and the sender stalls for credit. Default 4,194,304. */
   maxWindowBytes?: number | undefined;
   /** Deadline of dial and handshake together, milliseconds. Default 10,000. */
   handshakeTimeoutMs?: number | undefined;

@@ -31,20 +31,6 @@ test('takes bytes out in the order they came, in any sizes', () => {
   );
 });
 
-test('forgets chunks that were taken, over thousands of them', () => {
-  const queue = new ByteQueue();
-  const { chunks } = queue as unknown as { chunks: unknown[] };
-  expect(chunks).toHaveLength(0);
-  for (let count = 0; count < 5000; count++) queue.push(Uint8Array.of(count & 255));
-  queue.drop(4990);
-  const inside = queue as unknown as { chunks: unknown[] };
-  expect(inside.chunks.length).toBeLessThan(2500);
-  const rest = new Uint8Array(10);
-  queue.moveTo(rest, 0, 10);
-  expect([...rest]).toEqual(Array.from({ length: 10 }, (_, index) => (4990 + index) & 255));
-  expect(inside.chunks).toHaveLength(0);
-});
-
 test('clear leaves nothing', () => {
   const queue = new ByteQueue();
   queue.push(Uint8Array.of(1, 2));
