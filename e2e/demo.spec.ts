@@ -1,18 +1,22 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { type BrowserContext, test as base, expect, type Page } from '@playwright/test';
+import { type BrowserContext, test as base, type Download, expect, type Page } from '@playwright/test';
+import { DemoProcess } from './demo-process.js';
 
 const FILE_BYTES = 24 * 1024 * 1024;
-/** Takes seconds, so that a page can be closed in the middle. */
+/** Takes seconds, so that something can happen in the middle. */
+const SLOW_FILE_BYTES = 96 * 1024 * 1024;
 const LARGE_FILE_BYTES = 240 * 1024 * 1024;
 
+const RESUME_WINDOW_MS = 120_000;
+/** For a page to dial again: the later the more often it has failed. */
+const PATIENCE_MS = 20_000;
+
 interface Fixtures {
-  /** The demo as `npm start` runs it; its URL. */
-  demo: { url: string; stop(): Promise<number | null> };
+  /** The demo as `npm start` runs it. */
+  demo: DemoProcess;
   /** A page in a browser context of its own: another person's browser. */
   visit(url: string): Promise<Page>;
   /** Makes a file of random bytes. */
@@ -21,16 +25,9 @@ interface Fixtures {
 
 const test = base.extend<Fixtures>({
   demo: async ({ playwright: _ }, use) => {
-    const child = spawn(process.execPath, ['dist/demo-server.js', '--port', '0'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
-    const stop = () => {
-      child.kill('SIGTERM');
-      return exited;
-    };
-    await use({ url: await printedUrl(child), stop });
-    await stop();
+    const demo = await DemoProcess.start();
+    await use(demo);
+    await demo.stop();
   },
   visit: async ({ browser }, use) => {
     const contexts: BrowserContext[] = [];
@@ -60,23 +57,21 @@ const test = base.extend<Fixtures>({
   },
 });
 
-function printedUrl(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`the demo server ended with ${code}`)));
-    if (child.stdout) {
-      createInterface({ input: child.stdout }).on('line', (line) => {
-        const url = /http:\/\/\S+/.exec(line)?.[0];
-        if (url) resolve(url);
-      });
-    }
-  });
-}
-
 /** Picks a file on the sender's page; resolves with the link that it shows. */
 async function share(page: Page, path: string): Promise<string> {
   await page.getByTestId('file-input').setInputFiles(path);
   await expect(page.getByTestId('sender')).toHaveAttribute('data-state', 'online');
   return await page.getByTestId('share-link').inputValue();
+}
+
+function fractionOf(page: Page): Promise<number> {
+  return page.getByTestId('progress').evaluate((bar) => (bar as HTMLProgressElement).value);
+}
+
+async function sha256Of(download: Download): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(await download.path()))
+    .digest('hex');
 }
 
 async function picture(page: Page, name: string): Promise<void> {
@@ -99,12 +94,7 @@ test('a file dropped in one browser is downloaded in another, from the first pag
   await picture(receiver, 'receiver-offer');
   const download = receiver.waitForEvent('download');
   await receiver.getByTestId('download').click();
-  const saved = await (await download).path();
-  expect(
-    createHash('sha256')
-      .update(await readFile(saved))
-      .digest('hex'),
-  ).toBe(file.sha256);
+  expect(await sha256Of(await download)).toBe(file.sha256);
 
   await expect(receiver.getByTestId('checksum-result')).toContainText(/match/i);
   await expect(receiver.getByTestId('checksum-sender')).toHaveText(file.sha256);
@@ -166,10 +156,58 @@ test('an unknown link is shown in plain words', async ({ demo, visit }) => {
   await picture(receiver, 'receiver-unknown-link');
 });
 
-test('the server stops cleanly with pages open', async ({ demo, visit, makeFile }) => {
+test('a download goes on when the server is killed and started again; the link stays the same', async ({
+  demo,
+  visit,
+  makeFile,
+}) => {
+  const file = await makeFile(SLOW_FILE_BYTES);
+  const sender = await visit(demo.url);
+  const link = await share(sender, file.path);
+  const receiver = await visit(link);
+  const download = receiver.waitForEvent('download');
+  await receiver.getByTestId('download').click();
+  const row = sender.getByTestId('download-row');
+  await expect.poll(() => fractionOf(receiver)).toBeGreaterThan(0.05);
+
+  await demo.kill();
+  await expect(sender.getByTestId('share-state')).toHaveText('Reconnecting…', { useInnerText: true });
+  await expect(sender.getByTestId('row-status')).toHaveText('Reconnecting…');
+  await expect(receiver.getByTestId('reconnecting')).toBeVisible();
+  await picture(sender, 'sender-reconnecting');
+  await picture(receiver, 'receiver-reconnecting');
+  const before = await fractionOf(receiver);
+  expect(before).toBeLessThan(1);
+
+  await demo.restart();
+  await expect(sender.getByTestId('share-state')).toHaveText('Online', { useInnerText: true, timeout: PATIENCE_MS });
+  await expect(receiver.getByTestId('reconnecting')).toBeHidden({ timeout: PATIENCE_MS });
+  expect(await fractionOf(receiver)).toBeGreaterThanOrEqual(before);
+  expect(await sha256Of(await download)).toBe(file.sha256);
+  await expect(row).toHaveAttribute('data-state', 'done');
+  await expect(row.getByTestId('row-status')).toContainText(/checksums match/i);
+
+  const late = await visit(link);
+  await expect(late.getByTestId('offer-name')).toHaveText('holiday.mov');
+});
+
+test('a server that stops ends cleanly with pages open, which say so when it does not come back', async ({
+  demo,
+  visit,
+  makeFile,
+}) => {
   const file = await makeFile(FILE_BYTES);
   const sender = await visit(demo.url);
-  await share(sender, file.path);
+  const receiver = await visit(await share(sender, file.path));
+  await expect(receiver.getByTestId('download')).toBeEnabled();
+  for (const page of [sender, receiver]) await page.clock.install();
   expect(await demo.stop()).toBe(0);
-  await expect(sender.getByTestId('share-failure')).toBeVisible();
+  await expect(sender.getByTestId('sender')).toHaveAttribute('data-state', 'reconnecting');
+  await expect(receiver.getByTestId('download')).toBeDisabled();
+
+  for (const page of [sender, receiver]) await page.clock.fastForward(RESUME_WINDOW_MS);
+  await expect(sender.getByTestId('share-failure-code')).toContainText('RESUME_EXPIRED');
+  await expect(receiver.getByTestId('failure-code')).toContainText('RESUME_EXPIRED');
+  await picture(sender, 'sender-offline');
+  await picture(receiver, 'receiver-offline');
 });

@@ -1,6 +1,6 @@
 import { StreamClient, StreamServer } from 'trunkline';
 import { type ExchangeOptions, type ExchangeResult, exchange } from './exchange.js';
-import { connectInPage, expect, listenInPage, type RelayFixture, test } from './fixtures.js';
+import { connectInPage, expectAllArrived, listenInPage, type RelayFixture, test } from './fixtures.js';
 
 const BYTES = 64 * 1024 * 1024;
 const OF_LISTENER: ExchangeOptions = { bytes: BYTES, seed: 11, peerSeed: 22 };
@@ -15,17 +15,6 @@ async function listenInNode(relayed: RelayFixture, name: string): Promise<() => 
 
 function connectInNode(relayed: RelayFixture, name: string): Promise<ExchangeResult> {
   return exchange(StreamClient(relayed.dial()).connect(name), OF_CLIENT);
-}
-
-function expectAllArrived(listener: ExchangeResult, client: ExchangeResult): void {
-  for (const side of [listener, client]) {
-    expect(side.firstWrongOffset).toBe(-1);
-    expect(side.receivedBytes).toBe(BYTES);
-    expect([...side.events].sort()).toEqual(['close', 'end', 'finish']);
-    expect(side.events.at(-1)).toBe('close');
-  }
-  expect(listener.receivedSha256).toBe(client.sentSha256);
-  expect(client.receivedSha256).toBe(listener.sentSha256);
 }
 
 test.describe('64 MiB each way, at the same time, in writes of random sizes', () => {

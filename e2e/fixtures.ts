@@ -1,26 +1,37 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { type BrowserContext, test as base, type Page } from '@playwright/test';
+import { type BrowserContext, test as base, expect, type Page } from '@playwright/test';
 import { build } from 'esbuild';
-import { connectTunnel, type Tunnel } from 'trunkline';
+import { connectTunnel, type Tunnel, type TunnelStream } from 'trunkline';
 import { createRelay, type Relay } from 'trunkline/relay';
-import type { ExchangeOptions, ExchangeResult } from './exchange.js';
+import type { ExchangeOptions, ExchangeProgress, ExchangeResult } from './exchange.js';
 
 /** What a test page has beside the `<script>` bundle. */
 declare global {
   interface Window {
     trunkline: typeof import('trunkline');
     exchange: typeof import('./exchange.js').exchange;
+    ExchangeProgress: typeof ExchangeProgress;
     /** Where a page keeps what a later `evaluate` needs. */
-    kept: Record<string, unknown>;
+    kept: Kept;
   }
+}
+
+interface Kept {
+  tunnel: Tunnel;
+  stream: TunnelStream;
+  progress: ExchangeProgress;
+  result: Promise<ExchangeResult>;
+  lifecycle: string[];
 }
 
 export interface RelayFixture {
   relay: Relay;
   /** Of the HTTP server, without a trailing slash. The relay is on `/trunkline`. */
   origin: string;
+  /** Of the relay. */
+  url: string;
   /** A tunnel of this process, closed after the test. */
   dial(): Tunnel;
 }
@@ -43,7 +54,7 @@ export const test = base.extend<Fixtures>({
       tunnels.push(tunnel);
       return tunnel;
     };
-    await use({ relay, origin, dial });
+    await use({ relay, origin, url: `${origin.replace('http', 'ws')}/trunkline`, dial });
     for (const tunnel of tunnels) tunnel.close();
     await relay.close();
     server.closeAllConnections();
@@ -61,22 +72,20 @@ export const test = base.extend<Fixtures>({
         throw error;
       });
       await page.goto(`${relayed.origin}/`);
-      await page.evaluate(() => {
-        window.kept = {};
-      });
       return page;
     });
     for (const context of contexts) await context.close();
   },
 });
 
-export { expect } from '@playwright/test';
+export { expect };
 
 async function startRelay(): Promise<{ relay: Relay; server: Server; origin: string }> {
   const script = await bundleExchange();
   const server = createServer((request, response) => {
     if (request.url === '/exchange.js') response.setHeader('Content-Type', 'text/javascript').end(script);
     else if (request.url === '/') response.setHeader('Content-Type', 'text/html').end(PAGE);
+    else if (request.url === '/elsewhere') response.setHeader('Content-Type', 'text/html').end('elsewhere');
     else response.writeHead(204).end();
   });
   const relay = createRelay().install(server);
@@ -87,7 +96,7 @@ async function startRelay(): Promise<{ relay: Relay; server: Server; origin: str
 async function bundleExchange(): Promise<string> {
   const { outputFiles } = await build({
     stdin: {
-      contents: `import { exchange } from './exchange.ts'; window.exchange = exchange;`,
+      contents: `import * as all from './exchange.ts'; Object.assign(window, all, { kept: {} });`,
       resolveDir: fileURLToPath(new URL('.', import.meta.url)),
       loader: 'ts',
     },
@@ -104,34 +113,89 @@ function checkNothingIsLeft(relay: Relay): void {
   if (Object.values(left).some((count) => count !== 0)) throw new Error(`left in the relay: ${JSON.stringify(left)}`);
 }
 
+/** In place of the relay that the page comes from. */
+type RelayUrl = string | undefined;
+
 /** A page that listens on `name` and answers its first stream with an exchange. */
 export async function listenInPage(
   page: Page,
   name: string,
   options: ExchangeOptions,
+  relayUrl?: RelayUrl,
 ): Promise<() => Promise<ExchangeResult>> {
   await page.evaluate(
-    async ({ name, options }) => {
-      const tunnel = window.trunkline.connectTunnel('/trunkline');
-      window.kept.tunnel = tunnel;
+    async ({ name, options, relayUrl }) => {
+      const { kept } = window;
+      kept.progress = new window.ExchangeProgress(options.allowedBytes);
+      kept.tunnel = window.trunkline.connectTunnel(relayUrl ?? '/trunkline');
       const listener = window.trunkline
-        .StreamServer(tunnel, (stream) => {
-          window.kept.result = window.exchange(stream, options);
+        .StreamServer(kept.tunnel, (stream) => {
+          kept.stream = stream;
+          kept.result = window.exchange(stream, options, kept.progress);
         })
         .listen(name);
       await listener.ready;
     },
-    { name, options },
+    { name, options, relayUrl },
   );
-  return () => page.evaluate(() => window.kept.result as Promise<ExchangeResult>);
+  return () => page.evaluate(() => window.kept.result);
 }
 
-export function connectInPage(page: Page, name: string, options: ExchangeOptions): Promise<ExchangeResult> {
-  return page.evaluate(
-    async ({ name, options }) => {
-      const tunnel = window.trunkline.connectTunnel('/trunkline');
-      return await window.exchange(window.trunkline.StreamClient(tunnel).connect(name), options);
+/** A page that connects to `name`; resolves with its result. */
+export async function connectInPage(page: Page, name: string, options: ExchangeOptions): Promise<ExchangeResult> {
+  return await (await startInPage(page, name, options))();
+}
+
+/** A page that connects to `name` and begins an exchange. */
+export async function startInPage(
+  page: Page,
+  name: string,
+  options: ExchangeOptions,
+  relayUrl?: RelayUrl,
+): Promise<() => Promise<ExchangeResult>> {
+  await page.evaluate(
+    ({ name, options, relayUrl }) => {
+      const { kept } = window;
+      kept.progress = new window.ExchangeProgress(options.allowedBytes);
+      kept.tunnel = window.trunkline.connectTunnel(relayUrl ?? '/trunkline');
+      kept.stream = window.trunkline.StreamClient(kept.tunnel).connect(name);
+      kept.result = window.exchange(kept.stream, options, kept.progress);
     },
-    { name, options },
+    { name, options, relayUrl },
   );
+  return () => page.evaluate(() => window.kept.result);
+}
+
+/** Once the page has so many bytes of the exchange. */
+export async function received(page: Page, bytes: number): Promise<void> {
+  // Not by animation frames, which Playwright waits for by itself: a page behind others has none.
+  await page.waitForFunction((wanted) => window.kept.progress.receivedBytes >= wanted, bytes, { polling: 10 });
+}
+
+/** Once the page's stream has lost its connection. */
+export async function suspended(page: Page): Promise<void> {
+  await page.waitForFunction(() => window.kept.stream.suspended, undefined, { polling: 10 });
+}
+
+/** Lets the page write on, up to so many bytes. */
+export async function allow(page: Page, bytes = Number.MAX_SAFE_INTEGER): Promise<void> {
+  await page.evaluate((allowedBytes) => window.kept.progress.allow(allowedBytes), bytes);
+}
+
+/** Bytes that the page has of the exchange. */
+export function receivedBytes(page: Page): Promise<number> {
+  return page.evaluate(() => window.kept.progress.receivedBytes);
+}
+
+/** Every byte of an exchange is there, once, at both sides. */
+export function expectAllArrived(listener: ExchangeResult, client: ExchangeResult): void {
+  for (const side of [listener, client]) {
+    expect(side.firstWrongOffset).toBe(-1);
+    expect([...side.events].sort()).toEqual(['close', 'end', 'finish']);
+    expect(side.events.at(-1)).toBe('close');
+  }
+  expect(listener.receivedBytes).toBe(client.sentBytes);
+  expect(client.receivedBytes).toBe(listener.sentBytes);
+  expect(listener.receivedSha256).toBe(client.sentSha256);
+  expect(client.receivedSha256).toBe(listener.sentSha256);
 }

@@ -6,10 +6,14 @@ import { whenToldToStop } from './cli-signals.js';
 import { normalizePath } from './mount.js';
 import { createRelay } from './relay.js';
 
+/** A day: any more is a mistake, and timers end at 24 of them. */
+const MAX_GRACE_SECONDS = 24 * 60 * 60;
+
 interface RelayCommandOptions {
   port: number;
   host: string;
   path: string;
+  graceMs: number;
   isQuiet: boolean;
 }
 
@@ -23,6 +27,11 @@ export const relayCommand: Command = {
       text: 'address to listen on; 0.0.0.0 is every IPv4 one, :: every one',
     },
     path: { value: 'PATH', default: '/trunkline', text: 'where the relay is on that server' },
+    grace: {
+      value: 'SECONDS',
+      default: '10',
+      text: 'told to stop, how long clients have to move to another relay; 0 ends at once',
+    },
     quiet: { short: 'q', text: 'do not log names as they come and go' },
   },
   examples: [
@@ -36,8 +45,15 @@ export const relayCommand: Command = {
   },
 };
 
-function checkOptions({ port = '', host = '', path = '', quiet }: Values): RelayCommandOptions {
-  return { port: checkPort(port), host, path: checkPath(path), isQuiet: quiet !== undefined };
+function checkOptions({ port = '', host = '', path = '', grace = '', quiet }: Values): RelayCommandOptions {
+  const graceMs = checkGrace(grace) * 1000;
+  return { port: checkPort(port), host, path: checkPath(path), graceMs, isQuiet: quiet !== undefined };
+}
+
+function checkGrace(text: string): number {
+  const seconds = Number(text);
+  if (/^\d+$/.test(text) && seconds <= MAX_GRACE_SECONDS) return seconds;
+  throw new UsageError(`--grace must be a whole number from 0 to ${MAX_GRACE_SECONDS}, not ${quote(text)}`);
 }
 
 function checkPort(text: string): number {
@@ -57,7 +73,7 @@ function checkPath(text: string): string {
   throw new UsageError(`--path must start with / and read as in a URL (no space, ? # or ..), unlike ${quote(text)}`);
 }
 
-async function runRelay({ port, host, path, isQuiet }: RelayCommandOptions): Promise<void> {
+async function runRelay({ port, host, path, graceMs, isQuiet }: RelayCommandOptions): Promise<void> {
   const stop = whenToldToStop();
   const relay = createRelay();
   const server = createServer(explain(path));
@@ -71,7 +87,7 @@ async function runRelay({ port, host, path, isQuiet }: RelayCommandOptions): Pro
 
   const signal = await stop;
   console.log(`${signal}: closing; once more ends it at once`);
-  await closeAll(server, () => relay.close());
+  await closeAll(server, () => relay.drain({ graceMs }));
 }
 
 /** A person who opens the relay's address in a browser learns what it is. */
@@ -132,7 +148,7 @@ function explainListenError(error: NodeJS.ErrnoException, port: number, host: st
   }
 }
 
-/** No new clients, a GOING_AWAY to those that are here, and idle HTTP connections do not keep the process. */
+/** No new clients, time to leave for those that are here, and idle HTTP connections do not keep the process. */
 async function closeAll(server: Server, closeRelay: () => Promise<void>): Promise<void> {
   const serverClosed = new Promise<void>((resolve) => server.close(() => resolve()));
   await closeRelay();

@@ -1,6 +1,7 @@
 import { HEADER_BYTES } from '../src/protocol/constants.js';
 import { END_FRAME_BYTES, writeDataHeader, writeEnd } from '../src/protocol/encode.js';
 import { TrunklineError } from '../src/protocol/errors.js';
+import type { Progress } from '../src/protocol/frames.js';
 import { rewriteStreamId } from '../src/protocol/header.js';
 import { FrameQueue } from './frame-queue.js';
 
@@ -9,8 +10,9 @@ const READY_FRAME_BYTES = 8 * 1024;
 
 /**
  * open ──END came──> ending ──END passed on──> ended ──END_ACK came back──> acknowledged
+ * any but acknowledged ──a leg has ended──> discarded
  */
-type FlowState = 'open' | 'ending' | 'ended' | 'acknowledged';
+type FlowState = 'open' | 'ending' | 'ended' | 'acknowledged' | 'discarded';
 
 /**
  * One direction of a splice, from the leg that sends (source) to the leg that receives (sink).
@@ -39,6 +41,16 @@ export class Flow {
 
   get queued(): number {
     return this.queue.length;
+  }
+
+  /** Both ends had the stream before: the sink says what it holds of it. Nothing has come yet. */
+  startAt({ received, ended }: Pick<Progress, 'received' | 'ended'>): void {
+    this.receivedOffset = received;
+    this.passedOffset = received;
+    this.granted += received;
+    // An endpoint's credit cannot be below what it has received; whatever is said, the offsets stay in order.
+    this.sinkCredit = Math.max(this.sinkCredit, received);
+    if (ended) this.state = 'acknowledged';
   }
 
   // ── from the source ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -138,6 +150,7 @@ export class Flow {
 
   discard(): void {
     this.queue.clear();
+    if (this.state !== 'acknowledged') this.state = 'discarded';
   }
 
   private allowedBytes(): number {

@@ -1,30 +1,34 @@
-import type { Json } from '../src/protocol/meta.js';
+import type { Open } from '../src/protocol/frames.js';
+import { Deadlines } from './deadlines.js';
 import type { Leg } from './leg.js';
-import type { Registration } from './registry.js';
+import type { Holder } from './registry.js';
+
+/** What a client asks for. */
+export interface ConnectRequest {
+  readonly leg: Leg;
+  readonly open: Pick<Open, 'uid' | 'meta' | 'key' | 'resume'>;
+  readonly name: string;
+  /** How long it would wait for a listener. */
+  readonly waitUntil: number;
+}
 
 /**
  * A connect that has no splice yet.
  *
- *   waiting ──a listener comes──> offered ──accept──> (splice)
+ *   waiting <──a listener comes, or is lost──> offered ──accept──> (splice)
  *
- * Every way out of it is in the broker; this is who they are, by what they can be asked for, and when they expire.
+ * Every way out of it is in `Connects`; this is who they are, by what they can be asked for, and when they expire.
  */
-export type PendingConnect = {
-  readonly leg: Leg;
-  readonly uid: string;
-  readonly name: string;
-  readonly meta: Json;
-} & (
-  | { kind: 'waiting'; deadline: number }
-  | { kind: 'offered'; deadline: number; offerId: string; registration: Registration }
-);
+export type PendingConnect = ConnectRequest & { readonly deadline: number } & (
+    | { readonly kind: 'waiting' }
+    | { readonly kind: 'offered'; readonly offerId: string; readonly holder: Holder }
+  );
 
 export class PendingConnects {
   private readonly byLeg = new Map<Leg, PendingConnect>();
   private readonly byOfferId = new Map<string, PendingConnect>();
   private readonly byName = new Map<string, Set<PendingConnect>>();
-  /** No later than the earliest deadline; may be early, because removals do not move it. */
-  private earliest = Number.POSITIVE_INFINITY;
+  private readonly deadlines = new Deadlines<PendingConnect>();
 
   get size(): number {
     return this.byLeg.size;
@@ -32,6 +36,10 @@ export class PendingConnects {
 
   countOfName(name: string): number {
     return this.byName.get(name)?.size ?? 0;
+  }
+
+  all(): PendingConnect[] {
+    return [...this.byLeg.values()];
   }
 
   ofName(name: string): PendingConnect[] {
@@ -52,31 +60,24 @@ export class PendingConnects {
     if (sameName) sameName.add(pending);
     else this.byName.set(pending.name, new Set([pending]));
     if (pending.kind === 'offered') this.byOfferId.set(pending.offerId, pending);
-    this.earliest = Math.min(this.earliest, pending.deadline);
+    this.deadlines.add(pending);
   }
 
   remove(pending: PendingConnect): void {
-    if (!this.byLeg.delete(pending.leg)) return;
+    if (!this.deadlines.delete(pending)) return;
+    this.byLeg.delete(pending.leg);
     const sameName = this.byName.get(pending.name);
     sameName?.delete(pending);
     if (sameName?.size === 0) this.byName.delete(pending.name);
     if (pending.kind === 'offered') this.byOfferId.delete(pending.offerId);
-    if (this.byLeg.size === 0) this.earliest = Number.POSITIVE_INFINITY;
   }
 
   nextDeadline(): number {
-    return this.earliest;
+    return this.deadlines.next();
   }
 
   /** Those whose deadline has come. They are still to be removed. */
   expired(now: number): PendingConnect[] {
-    if (now < this.earliest) return [];
-    const all = [...this.byLeg.values()];
-    const expired = all.filter((pending) => pending.deadline <= now);
-    this.earliest = all.reduce(
-      (earliest, { deadline }) => (deadline > now ? Math.min(earliest, deadline) : earliest),
-      Number.POSITIVE_INFINITY,
-    );
-    return expired;
+    return this.deadlines.due(now);
   }
 }

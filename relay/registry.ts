@@ -1,11 +1,40 @@
 import type { ConnectionCore } from '../src/core/connection.js';
 import type { StreamCore } from '../src/core/stream.js';
+import { Deadlines } from './deadlines.js';
 
-/** A held name: the listen stream that holds it, and the connection whose accepts are believed. */
-export interface Registration {
+/** The listen stream that holds a name, and the connection whose accepts are believed. */
+export interface Holder {
   readonly name: string;
   readonly stream: StreamCore;
   readonly connection: ConnectionCore;
+}
+
+/** A name whose holder is away, and expected back. */
+export interface Reservation {
+  readonly name: string;
+  readonly deadline: number;
+}
+
+/** What a listener says to be known again by. */
+export interface Lease {
+  /** Who presents the same text takes the name over. */
+  readonly owner: string | undefined;
+  /** Which takeover it is: of two that were made without knowing of each other, the higher one is the newer. */
+  readonly claim: number;
+  /** The endpoint that listens, or did last. */
+  readonly endpoint: string | undefined;
+}
+
+/**
+ *   (free) ──hold──> held ──reserve──> reserved
+ *                    ^ └──hold (a takeover)  │
+ *                    └───────── hold ────────┘
+ *   any ──remove──> (free)
+ */
+export interface Registration {
+  readonly name: string;
+  readonly lease: Lease;
+  readonly state: { kind: 'held'; holder: Holder } | { kind: 'reserved'; reservation: Reservation };
 }
 
 export interface RegistryEvents {
@@ -13,14 +42,19 @@ export interface RegistryEvents {
   destroyed(name: string): void;
 }
 
-/** Who holds which name: one holder each. `created` and `destroyed` alternate strictly per name. */
+/** Who holds which name: one holder each. `created` and `destroyed` alternate strictly per name, and tell of no return. */
 export class Registry {
   private readonly registrations = new Map<string, Registration>();
+  private readonly reservations = new Deadlines<Reservation>();
 
   constructor(private readonly events: RegistryEvents) {}
 
   get size(): number {
     return this.registrations.size;
+  }
+
+  get reservedCount(): number {
+    return this.reservations.size;
   }
 
   names(): string[] {
@@ -31,16 +65,53 @@ export class Registry {
     return this.registrations.get(name);
   }
 
-  add(registration: Registration): void {
-    this.registrations.set(registration.name, registration);
-    this.events.created(registration.name);
+  /** Who can be offered a connect to that name now. */
+  holderOf(name: string): Holder | undefined {
+    const state = this.registrations.get(name)?.state;
+    return state?.kind === 'held' ? state.holder : undefined;
   }
 
-  /** Only the holder's own registration is removed: a late goodbye does not touch a successor. */
-  remove(registration: Registration): boolean {
-    if (this.registrations.get(registration.name) !== registration) return false;
-    this.registrations.delete(registration.name);
-    this.events.destroyed(registration.name);
-    return true;
+  isHeldBy(holder: Holder): boolean {
+    return this.holderOf(holder.name) === holder;
+  }
+
+  /** Takes the name, free or not. */
+  hold(holder: Holder, lease: Lease): void {
+    const { name } = holder;
+    const before = this.find(name);
+    this.forgetReservation(before);
+    this.registrations.set(name, { name, lease, state: { kind: 'held', holder } });
+    if (before === undefined) this.events.created(name);
+  }
+
+  /** The holder is away. */
+  reserve(holder: Holder, deadline: number): void {
+    const { name } = holder;
+    const { lease } = this.find(name) as Registration;
+    const reservation: Reservation = { name, deadline };
+    this.registrations.set(name, { name, lease, state: { kind: 'reserved', reservation } });
+    this.reservations.add(reservation);
+  }
+
+  /** Frees the name. */
+  remove(name: string): void {
+    const registration = this.find(name);
+    if (registration === undefined) return;
+    this.forgetReservation(registration);
+    this.registrations.delete(name);
+    this.events.destroyed(name);
+  }
+
+  nextDeadline(): number {
+    return this.reservations.next();
+  }
+
+  /** Names that are reserved and whose holder did not come back in time; all reserved ones at the end of time. */
+  expired(now: number): string[] {
+    return this.reservations.due(now).map(({ name }) => name);
+  }
+
+  private forgetReservation(registration: Registration | undefined): void {
+    if (registration?.state.kind === 'reserved') this.reservations.delete(registration.state.reservation);
   }
 }

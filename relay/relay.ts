@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ConnectionCore } from '../src/core/connection.js';
+import { FAREWELL_PATH } from '../src/protocol/constants.js';
 import { TrunklineError } from '../src/protocol/errors.js';
 import { assertName } from '../src/protocol/names.js';
 import { type Clock, systemClock } from '../src/runtime/clock.js';
@@ -13,6 +15,7 @@ import type { TunnelStream } from '../src/runtime/tunnel-stream.js';
 import type { Connection } from '../src/transport/connection.js';
 import { createMemoryPair } from '../src/transport/memory.js';
 import type { RelayStats } from './counters.js';
+import { PageConnection, takeFarewell } from './farewell.js';
 import { type AnyHttpServer, mount, normalizePath } from './mount.js';
 import { type RelayOptions, resolveOptions } from './options.js';
 import { RelayCore } from './relay-core.js';
@@ -25,7 +28,7 @@ export interface RelayConnection {
   readonly request: IncomingMessage | undefined;
   /** Streams on it now. */
   readonly streams: number;
-  /** Ends it; its streams fail with the reason. */
+  /** Ends it for good: its endpoint does not come back by itself, and its streams fail with the reason. */
   close(reason?: string): void;
 }
 
@@ -45,7 +48,9 @@ export class Relay extends EventEmitter {
   private readonly requests = new Map<ConnectionCore, IncomingMessage | undefined>();
   private timer: { at: number; cancel: () => void } | undefined;
   private local: Tunnel | undefined;
+  private draining: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
+  private whenEmpty: () => void = () => {};
   private whenTransportsClosed: () => void = () => {};
 
   /** @internal Use `createRelay`. */
@@ -55,7 +60,8 @@ export class Relay extends EventEmitter {
   ) {
     super();
     const resolved = resolveOptions(options);
-    this.core = new RelayCore(resolved, randomId(), randomId, {
+    const environment = { randomId, hash: hashEndpoint, newClaim: Date.now, now: () => this.clock.now() };
+    this.core = new RelayCore(resolved, randomId(), environment, {
       created: (name) => this.tell('server.created', name),
       destroyed: (name) => this.tell('server.destroyed', name),
       defectFound: (error) => reportFailure(this, error, { wasAsked: false }, 'relay'),
@@ -84,7 +90,11 @@ export class Relay extends EventEmitter {
   /** For servers that route upgrades themselves: `httpServer.on('upgrade', ...)`. */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (this.isClosing) return refuseUpgrade(socket, 503, 'This relay is closing.');
-    this.upgrader.upgrade(request, socket, head, (connection) => this.carry(connection, request));
+    // Only pages say where they are from, and only pages may lose their last words.
+    const isPage = request.headers.origin !== undefined;
+    this.upgrader.upgrade(request, socket, head, (connection) =>
+      this.carry(isPage ? new PageConnection(connection, this.clock) : connection, request),
+    );
   }
 
   /**
@@ -97,7 +107,7 @@ export class Relay extends EventEmitter {
     return this.localTunnel().openStream({ kind: 'connect', name, waitMs: options.waitMs ?? 0 }, options.meta, name);
   }
 
-  /** The names that are held now. */
+  /** The names that are held now, or reserved for a listener that was lost. */
   servers(): string[] {
     return this.core.names;
   }
@@ -111,7 +121,35 @@ export class Relay extends EventEmitter {
     return this.closing !== undefined;
   }
 
-  /** Ends every tunnel with GOING_AWAY, lets go of the HTTP servers (which stay open), and resolves when all is over. */
+  /**
+   * Closes without a gap for those who use it: takes nothing new, tells every endpoint to move to another relay at this
+   * address, and closes when all have left, or `graceMs` is over (milliseconds, 30,000 by default; a second call changes nothing).
+   * @throws RangeError when `graceMs` is no duration
+   */
+  drain({ graceMs = DRAIN_GRACE_MS }: { graceMs?: number } = {}): Promise<void> {
+    if (!Number.isSafeInteger(graceMs) || graceMs < 0)
+      throw new RangeError(`graceMs must be a whole number of milliseconds, not ${String(graceMs)}`);
+    this.draining ??= this.isClosing ? this.close() : this.startDraining(graceMs).then(() => this.close());
+    return this.draining;
+  }
+
+  private async startDraining(graceMs: number): Promise<void> {
+    this.core.drain(graceMs);
+    let cancel = () => {};
+    await new Promise<void>((resolve) => {
+      this.whenEmpty = resolve;
+      if (graceMs === 0 || this.isEmpty) resolve();
+      else cancel = this.clock.setTimer(graceMs, resolve);
+    });
+    cancel();
+  }
+
+  /** Nobody but this process itself is connected, which has nowhere to go. */
+  private get isEmpty(): boolean {
+    return ![...this.requests.values()].some((request) => request !== undefined);
+  }
+
+  /** Ends every connection with GOING_AWAY (its tunnel dials again, here or elsewhere), lets go of the HTTP servers (which stay open), and resolves when all is over. */
   close(): Promise<void> {
     if (this.closing !== undefined) return this.closing;
     // Set before anything is torn down: a listener of 'server.destroyed' may call this again.
@@ -121,20 +159,27 @@ export class Relay extends EventEmitter {
     this.closing = transportsClosed.then(() => void this.emit('close'));
     for (const unmount of this.unmounts.splice(0)) unmount();
     this.timer?.cancel();
+    this.whenEmpty();
+    this.local?.end(goingAway());
     this.core.close(goingAway());
     if (this.transports.size === 0) this.whenTransportsClosed();
     return this.closing;
   }
 
   private handleRequest(subPath: string, request: IncomingMessage, response: ServerResponse): boolean {
-    return serveScript(subPath, request, response);
+    if (subPath !== FAREWELL_PATH) return serveScript(subPath, request, response);
+    takeFarewell(request, response, (secret) => this.core.endpointLeft(secret));
+    return true;
   }
 
   private localTunnel(): Tunnel {
     if (this.local) return this.local;
-    const [here, there] = createMemoryPair();
-    this.carry(there, undefined);
-    const tunnel = new Tunnel(() => here, {}, this.clock);
+    const dial = (): Connection => {
+      const [here, there] = createMemoryPair();
+      this.carry(there, undefined);
+      return here;
+    };
+    const tunnel = new Tunnel([dial], {}, this.clock);
     tunnel.once('close', () => {
       this.local = undefined;
     });
@@ -153,6 +198,7 @@ export class Relay extends EventEmitter {
     driver.onClosed = () => {
       this.requests.delete(connection);
       this.transports.delete(transport);
+      if (this.isEmpty) this.whenEmpty();
       if (this.transports.size === 0) this.whenTransportsClosed();
     };
   }
@@ -163,7 +209,7 @@ export class Relay extends EventEmitter {
       get streams() {
         return connection.streamCount;
       },
-      close: (reason = 'closed by the relay') => connection.fail(new TrunklineError('GOING_AWAY', reason)),
+      close: (reason = 'closed by the relay') => connection.fail(new TrunklineError('TUNNEL_CLOSED', reason)),
     };
   }
 
@@ -191,6 +237,14 @@ export class Relay extends EventEmitter {
     });
     this.timer = { at, cancel };
   }
+}
+
+/** Long enough for tunnels to move one after the other; process managers kill what takes much longer. */
+const DRAIN_GRACE_MS = 30_000;
+
+/** What an endpoint is known by to others: its secret would let them be that endpoint. */
+function hashEndpoint(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex').slice(0, 32);
 }
 
 function goingAway(): TrunklineError {

@@ -13,6 +13,9 @@ const ANSWER_WITHIN_S = 25;
 export class DownloadRow {
   readonly element: HTMLLIElement;
   private readonly progress: ProgressView;
+  private state = '';
+  private status = '';
+  private isReconnecting = false;
 
   constructor(
     private readonly title: string,
@@ -29,7 +32,7 @@ export class DownloadRow {
   }
 
   get isOver(): boolean {
-    return ['done', 'failed', 'declined'].includes(this.element.dataset.state ?? '');
+    return ['done', 'failed', 'declined'].includes(this.state);
   }
 
   /** Asks the user, and says no by itself when there is no answer. */
@@ -72,6 +75,13 @@ export class DownloadRow {
     this.progress.set(bytes);
   }
 
+  /** One of the two pages has lost its connection; the download is not over. */
+  setReconnecting(isReconnecting: boolean): void {
+    this.isReconnecting = isReconnecting;
+    this.paint();
+    if (!this.isOver) announce(`${this.title} ${isReconnecting ? 'is reconnecting' : 'goes on'}`);
+  }
+
   /** All is with the receiver, who still has to save and check it. */
   confirming(): void {
     this.progress.stop();
@@ -96,7 +106,14 @@ export class DownloadRow {
   }
 
   private show(state: string, status: string): void {
-    showState(this.element, state);
-    find(this.element, 'row-status', HTMLElement).textContent = status;
+    this.state = state;
+    this.status = status;
+    this.paint();
+  }
+
+  private paint(): void {
+    const isWaiting = this.isReconnecting && !this.isOver;
+    showState(this.element, isWaiting ? 'reconnecting' : this.state);
+    find(this.element, 'row-status', HTMLElement).textContent = isWaiting ? 'Reconnecting…' : this.status;
   }
 }

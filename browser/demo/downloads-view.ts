@@ -4,6 +4,7 @@ import { find } from './dom.js';
 import { DownloadRow } from './download-row.js';
 import { endingWith, explainToSender } from './failure-text.js';
 import { sendFile } from './send-file.js';
+import { watchSuspension } from './suspension.js';
 import { type RequestMeta, TransferError } from './transfer-format.js';
 
 /** Finished downloads beyond this disappear from the list, the oldest first. */
@@ -69,6 +70,7 @@ export class DownloadsView {
     this.allowed.delete(request.id);
     this.streams.set(row, stream);
     row.start(file.size);
+    watchSuspension(stream, (isSuspended) => row.setReconnecting(isSuspended));
     try {
       const receipt = await sendFile(file, stream, (bytes) => {
         row.sent(bytes);

@@ -21,17 +21,21 @@ type Words = readonly [title: string, text: string, canRetry?: boolean];
 type Table<Codes extends string> = Readonly<Partial<Record<Codes, Words>>>;
 
 const KEEP_OPEN = 'Ask the sender to keep the page open.';
-const RELAY_LOST: Words = [
-  'The connection was lost.',
-  'The server that connects both pages cannot be reached. Check your network.',
-  true,
-];
 const BUSY: Words = ['Too many downloads at once.', 'Please try again in a moment.', true];
 
 const TO_EITHER: Table<ErrorCode> = {
-  CONNECTION_LOST: RELAY_LOST,
-  RESUME_EXPIRED: RELAY_LOST,
-  RESUME_UNKNOWN: RELAY_LOST,
+  CONNECTION_LOST: [
+    'The connection was lost.',
+    'The server that connects both pages cannot be reached. Check your network.',
+    true,
+  ],
+  RESUME_EXPIRED: [
+    'The connection did not come back.',
+    'The server that connects both pages could not be reached for two minutes. Check your network.',
+    true,
+  ],
+  RESUME_UNKNOWN: ['The connection was lost.', 'The other page was closed or reloaded meanwhile.', true],
+  SUPERSEDED: ['This link was taken over.', 'The same file is shared from another page now.'],
   TUNNEL_CLOSED: ['The connection was closed.', 'The other page or the server ended it.', true],
   HANDSHAKE_TIMEOUT: ['The server does not answer.', 'The server that connects both pages takes too long.', true],
   GOING_AWAY: [
@@ -51,6 +55,12 @@ const TO_RECEIVER: Table<ErrorCode | AppCode | TransferCode> = {
     `The page that shares the file was closed or lost its connection. ${KEEP_OPEN}`,
     true,
   ],
+  RESUME_EXPIRED: [
+    'The connection did not come back.',
+    'The sender, or the server that connects both pages, could not be reached for two minutes.',
+    true,
+  ],
+  RESUME_UNKNOWN: ['The sender is gone.', `The page that shares the file was closed or reloaded. ${KEEP_OPEN}`, true],
   REFUSED: ['The sender declined.', ''],
   DECLINED: ['The sender declined.', 'The sender was asked about this download and said no.'],
   ACCEPT_TIMEOUT: ['The sender did not answer.', KEEP_OPEN, true],
@@ -84,6 +94,9 @@ const TO_RECEIVER: Table<ErrorCode | AppCode | TransferCode> = {
 const TO_SENDER: Table<ErrorCode | AppCode | TransferCode> = {
   CONNECTION_LOST: ['The receiver left or lost its connection', ''],
   LISTENER_GONE: ['The receiver left or lost its connection', ''],
+  RESUME_EXPIRED: ['The receiver did not come back', ''],
+  RESUME_UNKNOWN: ['The receiver left', ''],
+  SUPERSEDED: ['The link was taken over by another page', ''],
   TUNNEL_CLOSED: ['The receiver left', ''],
   GOING_AWAY: ['The server is shutting down', ''],
   CANCELED: ['The receiver ended it', ''],

@@ -38,7 +38,10 @@ export class ReceiverView {
   private async look(): Promise<void> {
     this.show('connecting');
     this.receiver?.close();
-    const receiver = new Receiver(this.name);
+    const receiver: Receiver = new Receiver(this.name, (isReconnecting) => {
+      if (this.receiver === receiver) this.showReconnecting(isReconnecting);
+    });
+    this.showReconnecting(false);
     this.receiver = receiver;
     try {
       const file = await receiver.look((reason) => {
@@ -106,6 +109,13 @@ export class ReceiverView {
     this.part('retry').hidden = !canRetry;
     this.show('failed');
     document.title = title;
+  }
+
+  private showReconnecting(isReconnecting: boolean): void {
+    this.root.dataset.connection = isReconnecting ? 'reconnecting' : 'online';
+    find(this.root, 'download', HTMLButtonElement).disabled = isReconnecting;
+    if (isReconnecting) announce('The connection is lost. Reconnecting');
+    else if (this.state === 'receiving') announce('The download goes on');
   }
 
   private showFile(file: FileMeta): void {

@@ -3,6 +3,7 @@ import { endingWith } from './failure-text.js';
 import { type Checksums, receiveFile } from './receive-file.js';
 import type { Saver } from './saver.js';
 import { RELAY_PATH } from './share-name.js';
+import { watchSuspension } from './suspension.js';
 import { type FileMeta, parseFileMeta, type RequestMeta, TransferError } from './transfer-format.js';
 import { browserText } from './wording.js';
 
@@ -17,8 +18,13 @@ export interface ReceiverSteps {
 export class Receiver {
   private readonly tunnel: Tunnel = connectTunnel(RELAY_PATH);
   private download: TunnelStream | undefined;
+  private readonly suspended = new Set<TunnelStream>();
 
-  constructor(private readonly name: string) {
+  /** @param onReconnecting called when this page or the sender's has lost its connection, and when both are back */
+  constructor(
+    private readonly name: string,
+    private readonly onReconnecting: (isReconnecting: boolean) => void,
+  ) {
     this.tunnel.on('error', ignore); // each stream tells it too
   }
 
@@ -72,7 +78,17 @@ export class Receiver {
     };
     const stream = StreamClient(this.tunnel).connect(this.name, { meta });
     stream.on('error', ignore); // whoever waits for the stream is told as well
+    watchSuspension(stream, (isSuspended) => this.setSuspended(stream, isSuspended));
+    stream.once('close', () => this.setSuspended(stream, false));
     return stream;
+  }
+
+  private setSuspended(stream: TunnelStream, isSuspended: boolean): void {
+    const wasReconnecting = this.suspended.size > 0;
+    if (isSuspended) this.suspended.add(stream);
+    else this.suspended.delete(stream);
+    const isReconnecting = this.suspended.size > 0;
+    if (isReconnecting !== wasReconnecting) this.onReconnecting(isReconnecting);
   }
 }
 

@@ -50,6 +50,10 @@ export class SenderView {
         showState(this.root, 'online');
         announce('The link is ready');
       },
+      onReconnecting: () => {
+        showState(this.root, 'reconnecting');
+        announce('The connection is lost. Reconnecting');
+      },
       onOffline: (reason, retryInMs) => this.showOffline(reason, retryInMs),
       onViewers: (count) => this.showViewers(count),
       accept: (request) => this.downloads.accept(request),

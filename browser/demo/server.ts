@@ -12,6 +12,9 @@ const USAGE = `Usage: npm start -- [--port 8080] [--host 127.0.0.1]
   --host   address to listen on; 0.0.0.0 lets other devices in (or HOST)
 `;
 
+/** For pages to move to a server that takes this one's place; without one they reconnect when there is one. */
+const DRAIN_GRACE_MS = 3000;
+
 /** What is served, and nothing else: a request never becomes a path on disk. */
 const FILES: Readonly<Record<string, { file: string; type: string }>> = {
   '/': { file: 'index.html', type: 'text/html; charset=utf-8' },
@@ -56,10 +59,13 @@ server.listen({ port, host }, () => {
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
 
-/** Tells every page before it goes; ends by itself once nothing is open. A second signal ends it at once. */
+/**
+ * The port is free at once, and pages that are open move to whoever listens there next. Ends when all have moved, or the
+ * time for it is over. A second signal ends it at once.
+ */
 function stop(): void {
   server.close();
-  relay.close().then(
+  relay.drain({ graceMs: DRAIN_GRACE_MS }).then(
     () => server.closeAllConnections(),
     (error) => exitWith(String(error), 1),
   );

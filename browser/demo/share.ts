@@ -7,7 +7,7 @@ import {
   type TunnelStream,
 } from '../../src/index.js';
 import { endingWith } from './failure-text.js';
-import { RELAY_PATH } from './share-name.js';
+import { newShareName, RELAY_PATH } from './share-name.js';
 import { type FileMeta, parseRequestMeta, type RequestMeta } from './transfer-format.js';
 
 const RETRY_AFTER_MS = [1000, 2000, 5000, 10_000];
@@ -15,6 +15,8 @@ const RETRY_AFTER_MS = [1000, 2000, 5000, 10_000];
 export interface ShareEvents {
   onConnecting(): void;
   onOnline(): void;
+  /** The connection is lost, the name is not: it is on its way back. */
+  onReconnecting(): void;
   onOffline(reason: unknown, retryInMs: number): void;
   /** How many pages have the link open without downloading. */
   onViewers(count: number): void;
@@ -23,8 +25,8 @@ export interface ShareEvents {
 }
 
 /**
- * Holds a name for one file, as long as it is shared: when the connection is lost, the same name is taken again on a
- * new one, so the link stays good.
+ * Holds a name for one file, as long as it is shared. The tunnel itself outlives lost connections; when it has given up
+ * in the end, the same name is taken again on a new one, so the link stays good.
  */
 export class Share {
   private isStopped = false;
@@ -33,6 +35,8 @@ export class Share {
   private endPause: () => void = () => {};
   private readonly streams = new Set<TunnelStream>();
   private viewers = 0;
+  /** So that a new tunnel is given the name while the relay still keeps it for the old one. */
+  private readonly owner = newShareName();
 
   constructor(
     readonly name: string,
@@ -66,9 +70,9 @@ export class Share {
   private holdName(): Promise<unknown> {
     return new Promise((resolve) => {
       const tunnel = connectTunnel(RELAY_PATH);
-      const listener = StreamServer(tunnel, { meta: this.meta, accept: (offer) => this.accept(offer) }, (stream) =>
-        this.handleStream(stream),
-      ).listen(this.name);
+      const options = { meta: this.meta, owner: this.owner, accept: (offer: Offer) => this.accept(offer) };
+      const listener = StreamServer(tunnel, options, (stream) => this.handleStream(stream)).listen(this.name);
+      let isHeld = false;
 
       const lose = (reason: unknown): void => {
         resolve(reason);
@@ -78,8 +82,13 @@ export class Share {
       tunnel.on('close', lose);
       listener.on('error', lose);
       listener.on('listening', () => {
+        isHeld = true;
         this.failures = 0;
         this.events.onOnline();
+      });
+      tunnel.on('suspend', () => this.events.onReconnecting());
+      tunnel.on('resume', () => {
+        if (isHeld) this.events.onOnline();
       });
       this.endHolding = async () => {
         await listener.close();

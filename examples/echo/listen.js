@@ -16,3 +16,5 @@ listener.on('error', (error) => {
   tunnel.close();
 });
 tunnel.on('error', () => {}); // the listener's 'error' says it
+// Without a goodbye this process would count as lost, and its name would be kept for it for a while.
+process.once('SIGINT', () => tunnel.close());

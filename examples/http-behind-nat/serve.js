@@ -14,3 +14,5 @@ const listener = StreamServer(tunnel, (stream) => {
   server.emit('connection', stream);
 }).listen('web');
 listener.on('listening', () => console.log('serving http on web'));
+// Without a goodbye this process would count as lost, and its name would be kept for it for a while.
+process.once('SIGINT', () => tunnel.close());

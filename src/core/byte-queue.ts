@@ -40,6 +40,12 @@ export class ByteQueue {
     }
   }
 
+  /** Moves everything that `other` holds behind what is here. */
+  append(other: ByteQueue): void {
+    for (let chunk = other.chunks.shift(); chunk !== undefined; chunk = other.chunks.shift()) this.push(chunk);
+    other.clear();
+  }
+
   clear(): void {
     this.chunks.clear();
     this.bytes = 0;

@@ -1,12 +1,12 @@
 import { PROTOCOL_VERSION } from '../protocol/constants.js';
 import { type Decoded, decodeMessage } from '../protocol/decode.js';
-import { encodeOpen, encodePing, encodePong, encodeReset, encodeWelcome } from '../protocol/encode.js';
-import { type ErrorPayload, TrunklineError, toTrunklineError } from '../protocol/errors.js';
-import type { Frame, Heartbeat, Hello, Open, Welcome } from '../protocol/frames.js';
+import { encodeNotice, encodeOpen, encodePing, encodePong, encodeReset, encodeWelcome } from '../protocol/encode.js';
+import { type ErrorPayload, TrunklineError, toErrorPayload, toTrunklineError } from '../protocol/errors.js';
+import type { Frame, Hello, Open, Welcome } from '../protocol/frames.js';
 import { LIMITS_BEFORE_HANDSHAKE, type Limits } from '../protocol/limits.js';
 import { refusalOf } from './admission.js';
 import type { Attachment } from './attachment.js';
-import { buildHello, checkVersion, HANDSHAKE_TIMEOUT_MS, HeldInput } from './handshake.js';
+import { buildHello, checkVersion, HANDSHAKE_TIMEOUT_MS, HeldInput, type Identity } from './handshake.js';
 import { KeepAlive } from './keep-alive.js';
 import { Outbox } from './outbox.js';
 import { type Role, StreamTable } from './stream-table.js';
@@ -19,6 +19,8 @@ export interface ConnectionOwner {
   welcomeReceived(welcome: Welcome): void;
   /** The peer opens a stream. Answer with `attach` or `refuse`. */
   openReceived(id: number, open: Open, now: number): void;
+  /** Dialer: the acceptor takes nothing new and ends the connection `graceMs` from now. It may be told more than once. */
+  noticeReceived(error: TrunklineError, graceMs: number, now: number): void;
   /** The connection ended, for this reason; every attachment has been told. Called once. */
   connectionEnded(error: TrunklineError): void;
 }
@@ -108,17 +110,17 @@ export class ConnectionCore {
   // ── handshake ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Dialer: the first thing to do. @throws TrunklineError LIMIT_BYTES when the token does not fit */
-  hello(token?: string): void {
-    this.outbox.scheduler.queueControl(buildHello(this.options.limits, token));
+  hello(identity: Identity = {}): void {
+    this.outbox.scheduler.queueControl(buildHello(this.options.limits, identity));
   }
 
   /** Acceptor: the answer to HELLO. What came behind the HELLO is dealt with now. */
-  welcome(relayId: string, heartbeat: Heartbeat, now: number): void {
+  welcome(answer: Omit<Welcome, 'version' | 'limits'>, now: number): void {
     if (this.state.kind !== 'deciding') return;
     const held = this.state.held;
-    this.state = { kind: 'open', keepAlive: new KeepAlive(heartbeat, true, now) };
+    this.state = { kind: 'open', keepAlive: new KeepAlive(answer.heartbeat, true, now) };
     this.outbox.scheduler.queueControl(
-      encodeWelcome({ version: PROTOCOL_VERSION, limits: this.options.limits, heartbeat, relayId }),
+      encodeWelcome({ version: PROTOCOL_VERSION, limits: this.options.limits, ...answer }),
     );
     for (const decoded of held) if (this.isOpen) this.handle(decoded, now);
     this.onOutput();
@@ -254,12 +256,27 @@ export class ConnectionCore {
     this.onOutput();
   }
 
+  /** Acceptor: tells the peer to move; nothing ends by it. */
+  notice(error: TrunklineError, graceMs: number): void {
+    this.send(encodeNotice(toErrorPayload(error), graceMs));
+  }
+
   // ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Ends the connection with GOAWAY. */
   fail(error: TrunklineError): void {
+    // When the application leaves, the END_ACK or the last word that is still queued holds.
+    this.endWith(error, error.code === 'TUNNEL_CLOSED');
+  }
+
+  /** Ends the connection with GOAWAY because nothing is left on it: whoever was here has had its last word. */
+  leave(error: TrunklineError): void {
+    this.endWith(error, true);
+  }
+
+  private endWith(error: TrunklineError, isInOrder: boolean): void {
     if (this.state.kind === 'ended') return;
-    this.outbox.endWith(error);
+    this.outbox.endWith(error, isInOrder);
     this.end(error);
   }
 
@@ -302,7 +319,7 @@ export class ConnectionCore {
       case 'WELCOME':
         throw new TrunklineError('PROTOCOL', `${frame.type} after the handshake`);
       case 'GOAWAY':
-        return this.end(TrunklineError.fromPayload(frame.error));
+        return this.dispatchGoaway(TrunklineError.fromPayload(frame.error), frame.graceMs, now);
       case 'PING':
         return this.outbox.scheduler.queueReply(encodePong(frame.payload));
       case 'PONG':
@@ -335,6 +352,11 @@ export class ConnectionCore {
     } else {
       throw new TrunklineError('PROTOCOL', `${frame.type} before the handshake`);
     }
+  }
+
+  private dispatchGoaway(error: TrunklineError, graceMs: number | undefined, now: number): void {
+    if (graceMs === undefined) this.end(error);
+    else this.owner.noticeReceived(error, graceMs, now);
   }
 
   private dispatchOpen(id: number, open: Open, now: number): void {

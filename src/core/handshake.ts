@@ -2,6 +2,7 @@ import { PROTOCOL_VERSION } from '../protocol/constants.js';
 import type { Decoded } from '../protocol/decode.js';
 import { encodeHello } from '../protocol/encode.js';
 import { TrunklineError } from '../protocol/errors.js';
+import type { Hello } from '../protocol/frames.js';
 import type { Limits } from '../protocol/limits.js';
 
 /** Default deadline of the handshake, both sides. */
@@ -9,9 +10,17 @@ export const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** What a dialer may send before its WELCOME, and what an acceptor holds while it decides (R25, R28). */
 export const UNAUTHENTICATED_BYTES = 16 * 1024;
 
+/** Who dials: what it shows the acceptor of itself. */
+export type Identity = Pick<Hello, 'token' | 'endpoint'>;
+
 /** The dialer's first frame. @throws TrunklineError LIMIT_BYTES when the token does not fit (R28) */
-export function buildHello(limits: Limits, token: string | undefined): Uint8Array {
-  const frame = encodeHello({ version: PROTOCOL_VERSION, limits, ...(token === undefined ? {} : { token }) });
+export function buildHello(limits: Limits, { token, endpoint }: Identity): Uint8Array {
+  const frame = encodeHello({
+    version: PROTOCOL_VERSION,
+    limits,
+    ...(token === undefined ? {} : { token }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+  });
   if (frame.length <= UNAUTHENTICATED_BYTES) return frame;
   throw new TrunklineError('LIMIT_BYTES', `the token makes HELLO ${frame.length} bytes, over ${UNAUTHENTICATED_BYTES}`);
 }

@@ -37,12 +37,10 @@ export class Outbox {
     return message;
   }
 
-  /** Ends with a GOAWAY that says why. */
-  endWith(error: TrunklineError): void {
+  /** Ends with a GOAWAY that says why. `isInOrder`: what was said before still holds, and goes out in front of it. */
+  endWith(error: TrunklineError, isInOrder: boolean): void {
     const goaway = encodeGoaway(toErrorPayload(error));
-    // When the application leaves, what it said before still holds: an END_ACK goes out in front of the GOAWAY.
-    const last = error.code === 'TUNNEL_CLOSED' ? this.scheduler.takeFarewell(goaway, this.roomBytes) : goaway;
-    this.end(last);
+    this.end(isInOrder ? this.scheduler.takeFarewell(goaway, this.roomBytes) : goaway);
   }
 
   /** Ends without a word, if it has not ended yet: the transport is gone, or the peer has said GOAWAY. */

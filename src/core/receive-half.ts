@@ -55,6 +55,11 @@ export class ReceiveHalf {
     return this.ended;
   }
 
+  /** Bytes that have come, in order. */
+  get received(): number {
+    return this.receivedOffset;
+  }
+
   get unreadBytes(): number {
     return this.receivedOffset - this.consumedOffset;
   }
@@ -63,6 +68,13 @@ export class ReceiveHalf {
   announce(): number {
     this.creditOffset = Math.max(this.creditOffset, this.consumedOffset + this.windowBytes);
     return this.creditOffset;
+  }
+
+  /** Another attachment: the time between the two says nothing of the path. */
+  forgetPace(): void {
+    this.flowingSince = undefined;
+    this.exhaustedAt = undefined;
+    this.senderStalled = false;
   }
 
   /** @throws TrunklineError FLOW_CONTROL past the credit, PROTOCOL after END */
@@ -105,7 +117,11 @@ export class ReceiveHalf {
   /** The application took `length` bytes. Returns true when that makes a CREDIT due. */
   consume(length: number): boolean {
     this.consumedOffset += length;
-    // After END nobody waits for credit: END_ACK has told the sender that all is here.
+    return this.isGrantDue;
+  }
+
+  /** After END nobody waits for credit: END_ACK has told the sender that all is here. */
+  get isGrantDue(): boolean {
     return !this.ended && (this.consumedOffset - this.grantedConsumed) * GRANT_SHARE >= this.windowBytes;
   }
 

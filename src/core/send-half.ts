@@ -5,7 +5,15 @@ import { ByteQueue } from './byte-queue.js';
 import { copyOut } from './copy-out.js';
 
 /**
+ * What is kept to be sent again, whatever credit a peer gives: else a reader that grants without end, and never says what
+ * it has consumed, would fill this side's memory. Half of the largest window (PROTOCOL.md section 6), so that an honest
+ * reader has said CREDIT before (R55).
+ */
+export const MAX_RETAINED_BYTES = 64 * 1024 * 1024;
+
+/**
  * open ──end()──> ending ──END sent──> ended ──END_ACK──> acknowledged
+ *                    ^───── rewind ──────┘
  *
  * `ending` still sends what is pending. Whatever is not named here cannot happen, or is a breach by the peer.
  */
@@ -14,32 +22,37 @@ export type SendState = 'open' | 'ending' | 'ended' | 'acknowledged';
 /**
  * The sending direction of a stream at its endpoint.
  *
- *    consumed            sent           credit
- *   ────┼─── retained ────┼─── allowed ───┼──────> offsets
- *       └ the peer's application has       └ pending bytes beyond this wait
- *         read up to here
+ *    held             sent           credit
+ *   ───┼── retained ────┼─── allowed ───┼──────> offsets
+ *      └ the peer holds   └ pending bytes beyond this wait
+ *        what is before
  *
  * Pending bytes are the application's own buffers and wait for their turn; the copy into a message is the only one, and
- * slices of that message are what is retained until the peer has consumed them: what a resume sends again.
+ * slices of that message are what is retained until the peer is known to hold them. After `rewind` they are sent again,
+ * in front of what is pending.
  */
 export class SendHalf {
   private state: SendState = 'open';
   private readonly pending = new ByteQueue();
-  private readonly retained = new ByteQueue();
+  private retained = new ByteQueue();
+  /** What was sent on an earlier attachment and is to be sent again. */
+  private again = new ByteQueue();
   private sentOffset = 0;
-  private consumedOffset = 0;
+  private heldOffset = 0;
   private creditOffset = 0;
+  private retains = true;
 
   get current(): SendState {
     return this.state;
   }
 
+  /** Bytes of the application that have not been copied into a message yet. */
   get pendingBytes(): number {
     return this.pending.length;
   }
 
   get retainedBytes(): number {
-    return this.retained.length;
+    return this.retained.length + this.again.length;
   }
 
   get isDone(): boolean {
@@ -60,56 +73,109 @@ export class SendHalf {
     if (credit > this.creditOffset) this.creditOffset = credit;
   }
 
-  /** @throws TrunklineError PROTOCOL when the peer claims to have consumed what was never sent */
-  receiveCredit(consumed: number, credit: number): void {
+  /**
+   * Returns true when the peer holds more than was known.
+   * @throws TrunklineError PROTOCOL when the peer claims to have consumed what was never sent
+   */
+  receiveCredit(consumed: number, credit: number): boolean {
     if (consumed > this.sentOffset) {
       throw new TrunklineError('PROTOCOL', `CREDIT: ${consumed} bytes consumed of ${this.sentOffset} sent`);
     }
     this.raiseCredit(credit);
-    if (consumed <= this.consumedOffset || this.state === 'acknowledged') return;
-    this.retained.drop(consumed - this.consumedOffset);
-    this.consumedOffset = consumed;
+    return this.release(consumed);
   }
 
   /** END_ACK: the peer has everything. @throws TrunklineError PROTOCOL when no END was sent (R49) */
   receiveEndAck(): void {
     if (this.state !== 'ended') throw new TrunklineError('PROTOCOL', `END_ACK in state ${this.state}`);
-    this.state = 'acknowledged';
+    this.acknowledge();
+  }
+
+  // ── another attachment ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Whether the peer can hold this much: not more than was sent, and not less than it has said before. */
+  canGoOnFrom(received: number, ended: boolean): boolean {
+    if (ended) return received === this.sentOffset && (this.state === 'ended' || this.isDone);
+    return received >= this.heldOffset && received <= this.sentOffset && !this.isDone;
+  }
+
+  /** A new attachment, whose peer holds this much: what it lacks is sent again, END included. `canGoOnFrom` said yes. */
+  goOnFrom(received: number, ended: boolean, credit: number): void {
+    this.release(received);
+    this.retained.append(this.again);
+    [this.retained, this.again] = [this.again, this.retained];
+    this.sentOffset = received;
+    // Set and not raised: what an earlier attachment was granted, this one may not have been.
+    this.creditOffset = credit;
+    if (ended) this.acknowledge();
+    else if (this.state === 'ended') this.state = 'ending';
+  }
+
+  /** What is lost from now on is lost: this stream lives on one attachment. */
+  stopRetaining(): void {
+    this.retains = false;
     this.retained.clear();
   }
+
+  // ── frames out ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   sendableBytes(maxPayloadBytes: number): number {
     const payload = Math.min(this.allowedBytes(), maxPayloadBytes);
     const data = payload === 0 ? 0 : HEADER_BYTES + payload;
-    return data + (this.state === 'ending' && payload === this.pending.length ? END_FRAME_BYTES : 0);
+    return data + (this.state === 'ending' && payload === this.unsentBytes ? END_FRAME_BYTES : 0);
   }
 
   writeFrames(target: Uint8Array, at: number, id: number, maxPayloadBytes: number): number {
     const written = this.writeData(target, at, id, maxPayloadBytes);
     const end = at + written;
-    if (this.state !== 'ending' || this.pending.length > 0 || target.length - end < END_FRAME_BYTES) return written;
+    if (this.state !== 'ending' || this.unsentBytes > 0 || target.length - end < END_FRAME_BYTES) return written;
     writeEnd(target, end, id, this.sentOffset);
     this.state = 'ended';
     return written + END_FRAME_BYTES;
   }
 
+  /** Nothing more will be sent, neither again nor at all. */
   discard(): void {
+    this.retains = false;
     this.pending.clear();
     this.retained.clear();
+    this.again.clear();
+  }
+
+  private get unsentBytes(): number {
+    return this.again.length + this.pending.length;
   }
 
   private allowedBytes(): number {
-    return Math.min(this.pending.length, this.creditOffset - this.sentOffset);
+    const mayBeSent = this.retains
+      ? Math.min(this.creditOffset, this.heldOffset + MAX_RETAINED_BYTES)
+      : this.creditOffset;
+    return Math.max(0, Math.min(this.unsentBytes, mayBeSent - this.sentOffset));
   }
 
   private writeData(target: Uint8Array, at: number, id: number, maxPayloadBytes: number): number {
     const length = Math.min(this.allowedBytes(), maxPayloadBytes);
     if (length === 0) return 0;
     const start = at + HEADER_BYTES;
-    this.pending.moveTo(target, start, length);
+    const repeated = Math.min(length, this.again.length);
+    this.again.moveTo(target, start, repeated);
+    this.pending.moveTo(target, start + repeated, length - repeated);
     this.sentOffset += length;
     writeDataHeader(target, at, id, length, this.sentOffset === this.creditOffset);
-    this.retained.push(copyOut(target.subarray(start, start + length)));
+    if (this.retains) this.retained.push(copyOut(target.subarray(start, start + length)));
     return HEADER_BYTES + length;
+  }
+
+  /** The peer holds everything up to `offset`. */
+  private release(offset: number): boolean {
+    if (offset <= this.heldOffset || this.isDone) return false;
+    if (this.retains) this.retained.drop(offset - this.heldOffset);
+    this.heldOffset = offset;
+    return true;
+  }
+
+  private acknowledge(): void {
+    this.state = 'acknowledged';
+    this.retained.clear();
   }
 }

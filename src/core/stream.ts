@@ -1,76 +1,85 @@
-import {
-  CREDIT_FRAME_BYTES,
-  encodeAccept,
-  encodeEndAck,
-  encodeOffer,
-  encodeRefuse,
-  encodeReset,
-  writeCredit,
-} from '../protocol/encode.js';
+import { encodeAccept, encodeEndAck, encodeOffer, encodeRefuse } from '../protocol/encode.js';
 import { type ErrorPayload, TrunklineError, toErrorPayload } from '../protocol/errors.js';
-import type { Accept, Offer, Open, Refuse, StreamFrame, Target } from '../protocol/frames.js';
-import type { Limits } from '../protocol/limits.js';
+import type { Accept, Offer, Open, Progress, Reopen, StreamFrame, Target } from '../protocol/frames.js';
 import type { Json } from '../protocol/meta.js';
-import type { Attachment } from './attachment.js';
 import type { ConnectionCore } from './connection.js';
-import { ReceiveHalf, type WindowOptions } from './receive-half.js';
+import { Continuation, unknownStream } from './continuation.js';
+import { LastWord } from './last-word.js';
+import { ReceiveHalf } from './receive-half.js';
+import { targetOfReopen } from './reopen-target.js';
 import { SendHalf } from './send-half.js';
+import { NO_KEEPER, type StreamKeeper } from './stream-keeper.js';
+import type { StreamEvent, StreamOptions } from './stream-options.js';
+import { type PlacedStream, type Stage, StreamPlace } from './stream-place.js';
 import { nextPhase, type StreamInput, type StreamPhase } from './stream-state.js';
 
-/** What happens to a stream, for whoever shows it to the application. */
-export type StreamEvent =
-  | { type: 'opened'; meta: Json }
-  | { type: 'data'; bytes: Uint8Array }
-  /** Every byte and END have come. */
-  | { type: 'end' }
-  /** What was written has left the application's buffers. */
-  | { type: 'drained' }
-  /** END_ACK: the far endpoint holds every byte. */
-  | { type: 'delivered' }
-  | { type: 'offer'; offer: Offer }
-  | { type: 'refuse'; refuse: Refuse }
-  /** The last event of a stream that failed; the other last event is `closed`. */
-  | { type: 'failed'; error: TrunklineError }
-  /** Both directions are done. */
-  | { type: 'closed' };
-
-export type StreamObserver = (stream: StreamCore, event: StreamEvent) => void;
-
-export interface StreamOptions {
-  uid: string;
-  target: Target;
-  /** What this side says of itself in OPEN or ACCEPT. */
-  meta: Json;
-  window: WindowOptions;
-  observer: StreamObserver;
-}
-
+export type { StreamEvent, StreamOptions };
 /**
- * A stream at its endpoint: two halves and a phase. It belongs to no connection; `openOn` or `placeOn` gives it a place on one.
+ * A stream at its endpoint: two halves and a phase. It belongs to no connection: it is given a place on one, loses it,
+ * and is given another, on which both ends say what they hold and go on from there.
  */
-export class StreamCore implements Attachment {
+export class StreamCore implements PlacedStream {
   readonly uid: string;
-  readonly target: Target;
+  readonly isInitiator: boolean;
+  /** @internal */
+  readonly sending = new SendHalf();
+  private receivingHalf: ReceiveHalf;
   private phase: StreamPhase = 'new';
-  private readonly sending = new SendHalf();
-  private readonly receiving: ReceiveHalf;
-  private place: { connection: ConnectionCore; id: number } | undefined;
+  private place: StreamPlace | undefined;
+  private readonly keeper: StreamKeeper;
+  private readonly continuation: Continuation | undefined;
+  /** Where the other end is found again; the initiator learns it from the first ACCEPT. */
+  private endpoint: string | undefined;
+  /** A name: which of its takeovers this is (PROTOCOL.md section 8). */
+  private claim = 0;
+  private readonly lastWord: LastWord;
+  /** The application has been told of the suspension, and not yet of its end. */
+  private isShownSuspended = false;
+  /** Re-opens since anything came of them: whoever makes us open again and again is answered slower and slower. */
+  fruitlessReopens = 0;
 
   constructor(
     private readonly options: StreamOptions,
     earlyWindowBytes = 0,
   ) {
     this.uid = options.uid;
-    this.target = options.target;
-    this.receiving = new ReceiveHalf(options.window, earlyWindowBytes);
+    this.isInitiator = options.isInitiator;
+    this.keeper = options.keeper ?? NO_KEEPER;
+    this.lastWord = new LastWord(options.isInitiator);
+    this.receivingHalf = new ReceiveHalf(options.window, earlyWindowBytes);
+    if (options.key) this.continuation = new Continuation(options.key, this.sending, this.receivingHalf);
+    else this.sending.stopRetaining();
   }
 
+  get target(): Target {
+    return this.options.target;
+  }
+
+  /** @internal */
+  get receiving(): ReceiveHalf {
+    return this.receivingHalf;
+  }
+
+  /** Over, for the application: nothing more will be told of it. */
   get isClosed(): boolean {
-    return this.phase === 'closed';
+    return this.phase === 'closed' || this.phase === 'lingering';
   }
 
   get currentPhase(): StreamPhase {
     return this.phase;
+  }
+
+  /** Over for the application, while the other side may not know it yet. */
+  get isLingering(): boolean {
+    return this.phase === 'lingering';
+  }
+
+  get isSuspended(): boolean {
+    return this.place === undefined;
+  }
+
+  get connection(): ConnectionCore | undefined {
+    return this.place?.connection;
   }
 
   /** Bytes written and not yet copied into a message. */
@@ -91,109 +100,188 @@ export class StreamCore implements Attachment {
     return this.receiving.unreadBytes;
   }
 
-  // ── a place on a connection ──────────────────────────────────────────────────────────────────────────────────────
-
-  /** Opener: sends OPEN. @throws TrunklineError when the connection cannot take it */
-  openOn(connection: ConnectionCore): void {
-    const { uid, target, meta } = this.options;
-    const open: Open = { uid, credit: this.receiving.announce(), meta, target };
-    const id = connection.open(this, open);
-    this.move('send OPEN');
-    this.place = { connection, id };
-    if (connection.isOpen) this.limitsKnown(connection.peerLimits);
-    this.sendPending();
+  /** A responder sends nothing before its ACCEPT (R38). @internal */
+  get maySend(): boolean {
+    return this.phase === 'opening' || this.phase === 'open';
   }
 
-  /** Acceptor: takes its place under the id of the received OPEN; `accept` answers. */
+  // ── a place on a connection ──────────────────────────────────────────────────────────────────────────────────────
+
+  /** Sends the first OPEN. @throws TrunklineError when the connection cannot take it */
+  openOn(connection: ConnectionCore): void {
+    const place = this.openPlace(connection, 'opening', this.describe(this.target));
+    this.move('send OPEN');
+    if (connection.isOpen) place.limitsKnown(connection.peerLimits);
+    place.wake();
+  }
+
+  /** Responder of a plain stream, or of a name: takes its place under the id of the received OPEN; `accept` answers. */
   placeOn(connection: ConnectionCore, id: number, open: Open): void {
     this.move('receive OPEN');
     this.sending.raiseCredit(open.credit);
-    this.place = { connection, id };
-    connection.attach(id, this);
+    this.takePlace(connection, id);
   }
 
-  limitsKnown(limits: Limits): void {
-    if (this.phase !== 'opening') return;
-    this.sending.raiseCredit(limits.earlyWindowBytes);
-    this.sendPending();
+  /**
+   * Initiator: opens it again, on whatever connection there is now. A stream that never saw its ACCEPT asks for its name
+   * once more (the listener knows the uid, if it has it already); any other asks for the endpoint that has it.
+   * @throws TrunklineError when the connection cannot take it
+   */
+  openAgainOn(connection: ConnectionCore, waitMs: number): void {
+    this.fruitlessReopens++;
+    // A name is asked for anew: nothing of its earlier listen stream counts.
+    if (this.target.kind === 'listen') this.receivingHalf = new ReceiveHalf(this.options.window, 0);
+    const resume = this.continuation?.reopen();
+    const { target, endpoint, claim } = this;
+    const again = targetOfReopen(target, waitMs, endpoint, claim);
+    this.openPlace(connection, 'reopening', {
+      ...this.describe(again),
+      ...(resume && { resume }),
+    });
   }
 
-  detach(error: TrunklineError): void {
+  /**
+   * Responder: the initiator has come back, over another attachment. The older one is left.
+   * @throws TrunklineError RESUME_UNKNOWN or PROTOCOL, and nothing has changed
+   */
+  resumeOn(connection: ConnectionCore, id: number, open: Open): void {
+    const resume = this.takeReopen(open.resume, open.credit);
+    this.leavePlace();
+    const place = this.takePlace(connection, id);
+    const { meta } = this.options;
+    place.reply((on) => encodeAccept(on, { credit: this.receiving.announce(), meta, resume }));
+    this.goLive(null);
+  }
+
+  /**
+   * Listener: the client asks once more for what it has been given already, because it never saw the answer.
+   * @throws TrunklineError RESUME_UNKNOWN or PROTOCOL, and nothing has changed; or what the connection says
+   */
+  acceptAgainOn(connection: ConnectionCore, offer: Offer): void {
+    const resume = this.isAnswerUnheard(offer) ? undefined : this.takeOffer(offer);
+    this.leavePlace();
+    this.openPlace(connection, 'reopening', {
+      ...this.describe({ kind: 'accept', offerId: offer.id }),
+      ...(resume && { resume }),
+    });
+  }
+
+  /** The relay never had our answer, and offers the same connect again: there is nothing yet to be carried on. */
+  private isAnswerUnheard({ key, resume }: Offer): boolean {
+    return this.phase === 'opening' && resume === undefined && key !== undefined && key === this.continuation?.secret;
+  }
+
+  /** While our last answer has come to nothing, the relay offers the same re-open again. */
+  private takeOffer({ resume }: Offer): Reopen {
+    const mayRepeat = this.place?.stage !== 'live';
+    return { ...resume, ...this.takeReopen(resume, 0, mayRepeat) } as Reopen;
+  }
+
+  /** Gives its place up without giving the stream up: it lives on elsewhere, or nobody is left to tell. */
+  leavePlace(): void {
+    this.place?.leave('the stream has left this attachment');
     this.place = undefined;
-    this.fail(error.clone());
+    this.lastWord.placeLost();
+    this.receiving.forgetPace();
+  }
+
+  /** @internal */
+  placeLost(error: TrunklineError): void {
+    // How fast connections follow each other is the dialer's to slow down.
+    this.fruitlessReopens = 0;
+    this.suspend(error.clone());
   }
 
   // ── commands ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  accept(): void {
+  accept(extra: Partial<Accept> = {}): void {
     if (this.isClosed) return;
     this.move('send ACCEPT');
-    this.transmit((id) => encodeAccept(id, { credit: this.receiving.announce(), meta: this.options.meta }));
+    const { meta } = this.options;
+    this.place?.send((id) => encodeAccept(id, { credit: this.receiving.announce(), meta, ...extra }));
     this.acknowledgeEnd();
-    this.sendPending();
+    this.place?.wake();
   }
 
   /** The bytes stay the caller's until `drained`. */
   write(bytes: Uint8Array): void {
     if (this.isClosed) return;
     this.sending.write(bytes);
-    this.sendPending();
+    this.place?.wake();
   }
 
   end(): void {
     if (this.isClosed) return;
     this.sending.end();
-    this.sendPending();
+    this.place?.wake();
   }
 
   /** The application has taken `length` bytes. */
   consume(length: number): void {
-    if (this.receiving.consume(length) && this.phase === 'open') this.place?.connection.creditDue(this);
+    if (this.receiving.consume(length) && this.phase === 'open') this.place?.wake();
   }
 
-  /** Gives the stream up; the other side is told why. Nothing more is heard of it here. */
+  /** Gives the stream up; the other side is told why, now or when there is a way. Nothing more is heard of it here. */
   reset(error: unknown): void {
     if (this.isClosed) return;
-    const payload = toErrorPayload(error);
+    this.sending.discard();
+    // Nobody has said that it has this stream.
+    if (this.isSuspended && this.phase !== 'open') return this.depart();
+    this.lastWord.giveUp(toErrorPayload(error));
+    const mayTell = this.place?.stage !== 'reopening' || this.phase === 'opening';
     this.move('send RESET');
-    this.transmit((id) => encodeReset(id, payload));
-    this.leave();
+    if (mayTell) this.lastWord.say(this.place);
+    this.keeper.lingers(this);
   }
 
   offer(offer: Offer): void {
-    this.transmit((id) => encodeOffer(id, offer));
+    this.place?.send((id) => encodeOffer(id, offer));
   }
 
   refuse(offerId: string, error: ErrorPayload): void {
-    this.transmit((id) => encodeRefuse(id, { id: offerId, ...error }));
+    this.place?.send((id) => encodeRefuse(id, { id: offerId, ...error }));
   }
 
   /** The stream fails without a word to the other side: there is no way to reach it. */
   fail(error: TrunklineError): void {
-    if (this.isClosed) return;
-    this.phase = 'closed';
-    this.leave();
-    this.emit({ type: 'failed', error });
+    if (this.phase === 'closed') return;
+    const wasOver = this.isClosed;
+    this.depart();
+    if (!wasOver) this.emit({ type: 'failed', error });
   }
 
   // ── frames in ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** @internal */
   receive(frame: StreamFrame, now: number): void {
+    if (frame.type === 'DETACH' || this.isTurnedAwayBy(frame)) {
+      if (frame.type === 'RESET') this.lastWord.answer(this.place);
+      this.releasePlace();
+      const { code, reason } = frame.error;
+      return this.suspend(new TrunklineError(code === 'GOING_AWAY' ? code : 'CONNECTION_LOST', reason));
+    }
+    if (this.place?.stage === 'reopening') return this.receiveAnswer(frame);
+    const wasLingering = this.isLingering;
     this.move(`receive ${frame.type}`);
+    if (!wasLingering) this.handle(frame, now);
+    else if (frame.type === 'ACCEPT') this.learn(frame.accept);
+    else if (this.phase === 'closed') this.answerLast();
+  }
+
+  private handle(frame: StreamFrame, now: number): void {
     switch (frame.type) {
       case 'ACCEPT':
         return this.receiveAccept(frame.accept);
       case 'RESET':
-        this.leave();
+        this.answerLast();
         return this.emit({ type: 'failed', error: TrunklineError.fromPayload(frame.error) });
       case 'DATA':
         if (this.target.kind === 'listen') throw new TrunklineError('PROTOCOL', 'DATA on a listen stream');
         this.receiving.receiveData(frame.payload.length, frame.exhausted, now);
-        if (frame.payload.length > 0) this.emit({ type: 'data', bytes: frame.payload });
-        return;
+        return this.passData(frame.payload);
       case 'CREDIT':
-        this.sending.receiveCredit(frame.consumed, frame.credit);
-        return this.sendPending();
+        if (this.sending.receiveCredit(frame.consumed, frame.credit)) this.fruitlessReopens = 0;
+        return this.place?.wake();
       case 'END':
         this.receiving.receiveEnd(frame.finalOffset);
         this.acknowledgeEnd();
@@ -209,73 +297,199 @@ export class StreamCore implements Attachment {
         return this.emit({ type: 'offer', offer: frame.offer });
       case 'REFUSE':
         return this.emit({ type: 'refuse', refuse: frame.refuse });
+      default:
     }
   }
 
+  private passData(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.fruitlessReopens = 0;
+    this.emit({ type: 'data', bytes });
+  }
+
   private receiveAccept(accept: Accept): void {
+    (this.place as StreamPlace).stage = 'live';
+    this.learn(accept);
     this.sending.raiseCredit(accept.credit);
     this.emit({ type: 'opened', meta: accept.meta });
-    this.sendPending();
+    this.place?.wake();
   }
 
-  // ── frames out, asked for by the scheduler ───────────────────────────────────────────────────────────────────────
-
-  writeCredit(target: Uint8Array, at: number): number {
-    if (this.place === undefined || this.receiving.isDone) return 0;
-    const { consumed, credit } = this.receiving.grant();
-    writeCredit(target, at, this.place.id, consumed, credit);
-    return CREDIT_FRAME_BYTES;
+  /** What the first answer says of how this stream can be opened again. */
+  private learn(accept: Accept): void {
+    this.claim = accept.claim ?? 0;
+    this.endpoint = accept.endpoint;
+    if (this.isInitiator && this.endpoint === undefined) this.sending.stopRetaining();
   }
 
-  sendableBytes(maxPayloadBytes: number): number {
-    return this.maySend() ? this.sending.sendableBytes(maxPayloadBytes) : 0;
+  /** A relay that goes away takes nothing new: that costs a pause. */
+  private isTurnedAwayBy(frame: StreamFrame): frame is StreamFrame & { type: 'RESET' } {
+    const isRefusal = frame.type === 'RESET' && frame.error.code === 'GOING_AWAY';
+    return isRefusal && this.phase === 'opening' && this.isInitiator && this.isResumable;
   }
 
-  writeData(target: Uint8Array, at: number, maxPayloadBytes: number): number {
-    if (this.place === undefined) return 0;
-    const hadPending = this.sending.pendingBytes > 0;
-    const written = this.sending.writeFrames(target, at, this.place.id, maxPayloadBytes);
-    if (hadPending && this.sending.pendingBytes === 0) this.emit({ type: 'drained' });
-    return written;
+  // ── carried on ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get isResumable(): boolean {
+    if (this.target.kind === 'listen') return true;
+    const isAgreed = !this.isInitiator || this.endpoint !== undefined || this.phase === 'opening';
+    return this.continuation !== undefined && isAgreed;
   }
 
-  hasReadyFrame(): boolean {
-    return false;
+  private suspend(error: TrunklineError): void {
+    this.place = undefined;
+    this.lastWord.placeLost();
+    if (this.phase === 'closed') return;
+    if (this.phase === 'incoming' || !this.isResumable || !this.keeper.survives(error)) return this.fail(error);
+    if (this.target.kind === 'listen' && this.sending.isDone) return this.endUnheard();
+    this.receiving.forgetPace();
+    if (!this.isShownSuspended && !this.isClosed) {
+      this.isShownSuspended = true;
+      this.emit({ type: 'suspended', error });
+    }
+    this.keeper.suspended(this);
   }
 
-  takeReadyFrame(): Uint8Array {
-    throw new TrunklineError('INTERNAL', 'an endpoint has no ready frames');
+  /** The relay has given the name up already, and only its own END is missing. */
+  private endUnheard(): void {
+    this.depart();
+    this.emit({ type: 'closed' });
   }
 
-  /** An acceptor sends nothing before its ACCEPT (R38). */
-  private maySend(): boolean {
-    return this.place !== undefined && (this.phase === 'opening' || this.phase === 'open');
+  /** Believes a re-open, or says no to it; then goes on from what the other end holds. */
+  private takeReopen(reopen: Reopen | undefined, credit: number, mayRepeat = false): Progress {
+    const { continuation } = this;
+    if (continuation === undefined || this.phase === 'closed') throw unknownStream();
+    if (continuation.follow(reopen, credit, mayRepeat) && !this.isClosed) this.emit({ type: 'delivered' });
+    return continuation.answer();
   }
 
-  private sendPending(): void {
-    if (this.sendableBytes(1) > 0) this.place?.connection.dataReady(this);
+  /** The answer to OPEN on a further attachment. */
+  private receiveAnswer(frame: StreamFrame): void {
+    if (frame.type === 'ACCEPT') return this.receiveAcceptAgain(frame.accept);
+    if (frame.type === 'CLOSE' && this.lastWord.wasSaid) return this.depart();
+    if (frame.type !== 'RESET') throw new TrunklineError('PROTOCOL', `${frame.type} before ACCEPT`);
+    this.lastWord.answer(this.place);
+    this.releasePlace();
+    const error = TrunklineError.fromPayload(frame.error);
+    if (this.isWorthAnotherTry(error)) this.keeper.suspended(this);
+    // Of one that lingers, nothing is left at the other end: it knows that this one is over, and `fail` tells nobody.
+    else this.fail(error);
+  }
+
+  private isWorthAnotherTry({ code, retryable }: TrunklineError): boolean {
+    // The offer that was accepted again is gone, and the client with it; it will ask again, if it lives.
+    if (!this.isInitiator) return true;
+    if (this.endpoint !== undefined) return retryable;
+    return code === 'GOING_AWAY' && this.isResumable;
+  }
+
+  private receiveAcceptAgain(accept: Accept): void {
+    try {
+      if (!this.lastWord.isReset) this.takeAnswer(accept);
+    } catch (error) {
+      return this.rejectAnswer(error as TrunklineError);
+    }
+    if (this.endpoint === undefined) this.learn(accept);
+    (this.place as StreamPlace).stage = 'live';
+    this.goLive(accept.meta);
+  }
+
+  /** @throws TrunklineError RESUME_UNKNOWN or PROTOCOL when the other end is not what it has to be */
+  private takeAnswer({ resume, credit }: Accept): void {
+    const isNewToOther = this.phase === 'opening' && resume === undefined;
+    if (this.target.kind === 'listen' || isNewToOther) this.sending.goOnFrom(0, false, credit);
+    else if (!this.isInitiator) this.sending.raiseCredit(credit);
+    else if (this.continuation?.followAnswer(resume, credit)) this.emit({ type: 'delivered' });
+  }
+
+  /** The stream is over, here and there. */
+  private rejectAnswer(error: TrunklineError): void {
+    (this.place as StreamPlace).stage = 'live';
+    if (this.isLingering) {
+      this.leavePlace();
+      return this.depart();
+    }
+    this.reset(error);
+    this.emit({ type: 'failed', error });
+  }
+
+  /** Both ends know where to go on. */
+  private goLive(meta: Json): void {
+    this.keeper.settled(this);
+    if (this.isLingering) {
+      this.lastWord.say(this.place);
+      return this.keeper.lingers(this);
+    }
+    if (this.phase === 'opening') {
+      this.move('receive ACCEPT');
+      this.emit({ type: 'opened', meta });
+    }
+    if (this.isShownSuspended) {
+      this.isShownSuspended = false;
+      this.emit({ type: 'resumed' });
+    }
+    this.place?.wake();
+    this.closeIfDone();
+  }
+
+  // ── frames out ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @internal */
+  drained(): void {
+    this.emit({ type: 'drained' });
   }
 
   /** An END that came before our ACCEPT is acknowledged behind it (R47). */
   private acknowledgeEnd(): void {
-    if (!this.receiving.isDone || this.phase !== 'open' || this.place === undefined) return;
-    this.place.connection.reply(encodeEndAck(this.place.id));
+    if (this.receiving.isDone && this.phase === 'open') this.place?.reply(encodeEndAck);
   }
 
-  private transmit(encode: (id: number) => Uint8Array): void {
-    if (this.place !== undefined) this.place.connection.send(encode(this.place.id));
+  private openPlace(connection: ConnectionCore, stage: Stage, open: Open): StreamPlace {
+    const place = new StreamPlace(connection, this, stage);
+    place.open(open);
+    this.place = place;
+    return place;
   }
+
+  private takePlace(connection: ConnectionCore, id: number): StreamPlace {
+    this.place = new StreamPlace(connection, this, 'live');
+    this.place.take(id);
+    return this.place;
+  }
+
+  private describe(target: Target): Open {
+    const open = { uid: this.uid, credit: this.receiving.announce(), meta: this.options.meta, target };
+    if (this.continuation === undefined || target.kind === 'resume') return open;
+    return { ...open, key: this.continuation.secret };
+  }
+
+  // ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private closeIfDone(): void {
-    if (!this.sending.isDone || !this.receiving.isDone) return;
+    if (this.phase !== 'open' || !this.sending.isDone || !this.receiving.isDone) return;
     this.move('both halves done');
-    this.leave();
     this.emit({ type: 'closed' });
+    this.lastWord.say(this.place);
+    this.keeper.lingers(this);
   }
 
-  private leave(): void {
+  /** The other side has had its last word. */
+  private answerLast(): void {
+    this.lastWord.answer(this.place);
+    this.depart();
+  }
+
+  /** Nothing is left of it here. */
+  private depart(): void {
+    this.phase = 'closed';
     this.sending.discard();
-    this.place?.connection.release(this.place.id, this);
+    this.releasePlace();
+    this.keeper.gone(this);
+  }
+
+  private releasePlace(): void {
+    this.place?.release();
     this.place = undefined;
   }
 

@@ -1,11 +1,11 @@
 /**
- * The closed set of error codes (PROTOCOL.md section 12). One vocabulary in page, Node and relay, in RESET, REFUSE and GOAWAY.
+ * The closed set of error codes (PROTOCOL.md section 12). One vocabulary in page, Node and relay, in RESET, DETACH, REFUSE and GOAWAY.
  * `retryable`: the same call may succeed later without anybody changing code or configuration.
  */
 export const CODES = {
   NO_LISTENER: { retryable: true, meaning: 'nobody listens on that name' },
-  NAME_TAKEN: { retryable: true, meaning: 'another listener holds the name' },
-  SUPERSEDED: { retryable: false, meaning: 'a newer owner of the same secret took over' },
+  NAME_TAKEN: { retryable: true, meaning: 'another listener holds the name, or it is kept for one that was lost' },
+  SUPERSEDED: { retryable: false, meaning: 'a newer listener of the same owner has the name' },
   BAD_NAME: { retryable: false, meaning: 'the name breaks the grammar' },
   UNAUTHENTICATED: { retryable: false, meaning: 'no valid token' },
   FORBIDDEN: { retryable: false, meaning: 'the token or this peer does not allow that' },
@@ -14,7 +14,7 @@ export const CODES = {
   ACCEPT_TIMEOUT: { retryable: true, meaning: 'the listener did not answer in time' },
   LISTENER_GONE: { retryable: true, meaning: 'the listener went away' },
   CANCELED: { retryable: false, meaning: 'the other side, or the caller, gave it up' },
-  LIMIT_STREAMS: { retryable: true, meaning: 'too many streams or pending connects' },
+  LIMIT_STREAMS: { retryable: true, meaning: 'too many streams, pending connects or re-opens' },
   LIMIT_NAMES: { retryable: false, meaning: 'too many names on one tunnel' },
   LIMIT_RATE: { retryable: true, meaning: 'too much, too fast' },
   LIMIT_BYTES: { retryable: false, meaning: 'too large' },

@@ -14,6 +14,9 @@ export const PROTOCOL_VERSION = 1;
 /** WebSocket subprotocol (RFC 6455 section 1.9). A connection that did not agree on it is refused. */
 export const SUBPROTOCOL = 'trunkline.1';
 
+/** Below a relay's path: where a page says by HTTP POST that its endpoint has left (section 10). */
+export const FAREWELL_PATH = '/farewell';
+
 export const STREAM_ID_BYTES = 4;
 export const TYPE_BYTES = 1;
 export const LENGTH_BYTES = 3;
@@ -36,12 +39,12 @@ export const FrameType = {
   Open: 0x10,
   Accept: 0x11,
   Reset: 0x12,
-  /** Reserved: a lost leg that may come back. Not sent by this version. */
   Detach: 0x13,
   Data: 0x20,
   Credit: 0x21,
   End: 0x22,
   EndAck: 0x23,
+  Close: 0x24,
   Offer: 0x30,
   Refuse: 0x31,
 } as const;

@@ -15,6 +15,7 @@ import {
   parseFields,
   readAccept,
   readError,
+  readGrace,
   readHello,
   readOffer,
   readOpen,
@@ -74,10 +75,12 @@ const SHAPES: ReadonlyMap<number, { place: Place; exactBytes?: number; maxBytes?
   [FrameType.Open, { place: 'stream', maxBytes: MAX_CONTROL_PAYLOAD_BYTES }],
   [FrameType.Accept, { place: 'stream', maxBytes: MAX_CONTROL_PAYLOAD_BYTES }],
   [FrameType.Reset, { place: 'stream', maxBytes: MAX_CONTROL_PAYLOAD_BYTES }],
+  [FrameType.Detach, { place: 'stream', maxBytes: MAX_CONTROL_PAYLOAD_BYTES }],
   [FrameType.Data, { place: 'stream' }],
   [FrameType.Credit, { place: 'stream', exactBytes: CREDIT_PAYLOAD_BYTES }],
   [FrameType.End, { place: 'stream', exactBytes: END_PAYLOAD_BYTES }],
   [FrameType.EndAck, { place: 'stream', exactBytes: 0 }],
+  [FrameType.Close, { place: 'stream', exactBytes: 0 }],
   [FrameType.Offer, { place: 'stream', maxBytes: MAX_CONTROL_PAYLOAD_BYTES }],
   [FrameType.Refuse, { place: 'stream', maxBytes: MAX_CONTROL_PAYLOAD_BYTES }],
 ]);
@@ -115,12 +118,16 @@ function readFrame(message: Uint8Array, at: number, end: number, type: number, i
       return { type: 'END', id, finalOffset: readOffset(message, start) };
     case FrameType.EndAck:
       return { type: 'END_ACK', id };
+    case FrameType.Close:
+      return { type: 'CLOSE', id };
     case FrameType.Open:
       return { type: 'OPEN', id, open: readOpen(parseFields(payload, 'OPEN')) };
     case FrameType.Accept:
       return { type: 'ACCEPT', id, accept: readAccept(parseFields(payload, 'ACCEPT')) };
     case FrameType.Reset:
       return { type: 'RESET', id, error: readError(parseFields(payload, 'RESET'), 'RESET') };
+    case FrameType.Detach:
+      return { type: 'DETACH', id, error: readError(parseFields(payload, 'DETACH'), 'DETACH') };
     case FrameType.Offer:
       return { type: 'OFFER', id, offer: readOffer(parseFields(payload, 'OFFER')) };
     case FrameType.Refuse:
@@ -134,8 +141,12 @@ function readFrame(message: Uint8Array, at: number, end: number, type: number, i
     case FrameType.Welcome:
       return { type: 'WELCOME', welcome: readWelcome(parseFields(payload, 'WELCOME')) };
     case FrameType.Goaway:
-      return { type: 'GOAWAY', error: readError(parseFields(payload, 'GOAWAY'), 'GOAWAY') };
+      return readGoaway(parseFields(payload, 'GOAWAY'));
     default:
       return undefined;
   }
+}
+
+function readGoaway(fields: ReturnType<typeof parseFields>): Frame {
+  return { type: 'GOAWAY', error: readError(fields, 'GOAWAY'), ...readGrace(fields) };
 }

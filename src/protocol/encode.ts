@@ -16,12 +16,17 @@ import { encodeUtf8 } from './utf8.js';
 export const encodeHello = (hello: Hello): Uint8Array => encodeJson(TUNNEL_STREAM_ID, FrameType.Hello, hello);
 export const encodeWelcome = (welcome: Welcome): Uint8Array => encodeJson(TUNNEL_STREAM_ID, FrameType.Welcome, welcome);
 export const encodeGoaway = (error: ErrorPayload): Uint8Array => encodeJson(TUNNEL_STREAM_ID, FrameType.Goaway, error);
+/** A GOAWAY that is not the last frame: the connection ends `graceMs` from now at the latest. */
+export const encodeNotice = (error: ErrorPayload, graceMs: number): Uint8Array =>
+  encodeJson(TUNNEL_STREAM_ID, FrameType.Goaway, { ...error, graceMs });
 export const encodeOpen = (id: number, open: Open): Uint8Array => encodeJson(id, FrameType.Open, open);
 export const encodeAccept = (id: number, accept: Accept): Uint8Array => encodeJson(id, FrameType.Accept, accept);
 export const encodeReset = (id: number, error: ErrorPayload): Uint8Array => encodeJson(id, FrameType.Reset, error);
+export const encodeDetach = (id: number, error: ErrorPayload): Uint8Array => encodeJson(id, FrameType.Detach, error);
 export const encodeOffer = (id: number, offer: Offer): Uint8Array => encodeJson(id, FrameType.Offer, offer);
 export const encodeRefuse = (id: number, refuse: Refuse): Uint8Array => encodeJson(id, FrameType.Refuse, refuse);
 export const encodeEndAck = (id: number): Uint8Array => encodeRaw(id, FrameType.EndAck, new Uint8Array(0));
+export const encodeClose = (id: number): Uint8Array => encodeRaw(id, FrameType.Close, new Uint8Array(0));
 export const encodePing = (payload: Uint8Array): Uint8Array => encodeRaw(TUNNEL_STREAM_ID, FrameType.Ping, payload);
 export const encodePong = (payload: Uint8Array): Uint8Array => encodeRaw(TUNNEL_STREAM_ID, FrameType.Pong, payload);
 

@@ -7,6 +7,8 @@ export interface Hello {
   version: number;
   limits: Limits;
   token?: string | undefined;
+  /** 128 random bits that make this endpoint known again on its next connection. Nobody but the acceptor sees them. */
+  endpoint?: string | undefined;
 }
 
 /** When the acceptor pings and when either side declares the connection dead. */
@@ -24,14 +26,35 @@ export interface Welcome {
   heartbeat: Heartbeat;
   /** Who answers: stays the same for the life of one relay process. */
   relayId: string;
+  /** How long this acceptor reserves names and lets re-opens wait for the other endpoint, milliseconds. 0: it does not. */
+  resumeWindowMs: number;
 }
 
 /** What an opener wants. */
 export type Target =
   | { kind: 'plain' }
   | { kind: 'connect'; name: string; waitMs: number }
-  | { kind: 'listen'; name: string }
-  | { kind: 'accept'; offerId: string };
+  /** `owner`: who presents the same text takes the name over; `claim`: which takeover this listener is, 0 for a new one. */
+  | { kind: 'listen'; name: string; owner?: string | undefined; claim: number }
+  | { kind: 'accept'; offerId: string }
+  /** A stream that both ends have already, at that endpoint; `waitMs`: how long to wait for it. */
+  | { kind: 'resume'; endpoint: string; waitMs: number };
+
+/** What each end holds of a stream that is carried on: see `Reopen` and `Accept`. */
+export interface Progress {
+  /** Bytes received, in order. */
+  received: number;
+  /** END was received as well: counts as END_ACK. */
+  ended: boolean;
+  /** Shows that the sender knows the stream's key, without telling it. */
+  proof: string;
+}
+
+/** In an OPEN that opens a stream again. */
+export interface Reopen extends Progress {
+  /** Counts the re-opens of a stream from 1: the highest wins. */
+  epoch: number;
+}
 
 export interface Open {
   /** 128 random bits, 32 hexadecimal digits: the stream's identity at both ends, whatever carries it. */
@@ -40,11 +63,20 @@ export interface Open {
   credit: number;
   meta: Json;
   target: Target;
+  /** 128 random bits, the secret of this stream: who gives it can carry the stream on over another connection. */
+  key?: string | undefined;
+  resume?: Reopen | undefined;
 }
 
 export interface Accept {
   credit: number;
   meta: Json;
+  /** Where the stream can be opened again; there only if both ends can carry it on. */
+  endpoint?: string | undefined;
+  /** The answer to a re-open. */
+  resume?: Progress | undefined;
+  /** The answer to `listen`. */
+  claim?: number | undefined;
 }
 
 /** Relay -> listener on its listen stream: somebody wants to connect. */
@@ -55,6 +87,9 @@ export interface Offer {
   uid: string;
   name: string;
   meta: Json;
+  /** As in the client's OPEN; `resume` where the client never saw the answer to its first one. */
+  key?: string | undefined;
+  resume?: Reopen | undefined;
 }
 
 /** Listener -> relay on its listen stream: no. */
@@ -65,18 +100,23 @@ export interface Refuse extends ErrorPayload {
 export type TunnelFrame =
   | { type: 'HELLO'; hello: Hello }
   | { type: 'WELCOME'; welcome: Welcome }
-  | { type: 'GOAWAY'; error: ErrorPayload }
+  /** With `graceMs` it is a notice: the connection goes on for that long, milliseconds. Else it is the last frame. */
+  | { type: 'GOAWAY'; error: ErrorPayload; graceMs?: number | undefined }
   | { type: 'PING' | 'PONG'; payload: Uint8Array };
 
 /** What an existing stream can receive. */
 export type StreamFrame =
   | { type: 'ACCEPT'; id: number; accept: Accept }
   | { type: 'RESET'; id: number; error: ErrorPayload }
+  /** This attachment is over, the stream is not. */
+  | { type: 'DETACH'; id: number; error: ErrorPayload }
   /** `exhausted`: this frame uses up the credit of its sender (R56). `frame` is header and payload. */
   | { type: 'DATA'; id: number; payload: Uint8Array; exhausted: boolean; frame: Uint8Array }
   | { type: 'CREDIT'; id: number; consumed: number; credit: number }
   | { type: 'END'; id: number; finalOffset: number }
   | { type: 'END_ACK'; id: number }
+  /** The last frame of a stream. */
+  | { type: 'CLOSE'; id: number }
   | { type: 'OFFER'; id: number; offer: Offer }
   | { type: 'REFUSE'; id: number; refuse: Refuse };
 

@@ -1,7 +1,7 @@
 import { CODES, isErrorCode } from './codes.js';
 import { MAX_OFFSET } from './constants.js';
 import { type ErrorPayload, MAX_APP_CODE_BYTES, MAX_REASON_BYTES, TrunklineError } from './errors.js';
-import type { Accept, Heartbeat, Hello, Offer, Open, Refuse, Target, Welcome } from './frames.js';
+import type { Accept, Heartbeat, Hello, Offer, Open, Progress, Refuse, Reopen, Target, Welcome } from './frames.js';
 import { canCarryFrames, isLimitInRange, LIMIT_NAMES, LIMITS_BEFORE_HANDSHAKE, type Limits } from './limits.js';
 import type { Json } from './meta.js';
 import { decodeUtf8, truncateUtf8 } from './utf8.js';
@@ -32,6 +32,7 @@ export function readHello(fields: Fields): Hello {
     version: readInteger(fields, 'version', 'HELLO', 0, 0xffff),
     limits: readLimits(fields, 'HELLO'),
     ...(token === undefined ? {} : { token }),
+    ...optional('endpoint', fields, (key) => readId(fields, key, 'HELLO')),
   };
 }
 
@@ -41,6 +42,8 @@ export function readWelcome(fields: Fields): Welcome {
     limits: readLimits(fields, 'WELCOME'),
     heartbeat: readHeartbeat(fields.heartbeat),
     relayId: readString(fields, 'relayId', 'WELCOME', 128),
+    resumeWindowMs:
+      fields.resumeWindowMs === undefined ? 0 : readInteger(fields, 'resumeWindowMs', 'WELCOME', 0, MAX_OFFSET),
   };
 }
 
@@ -74,6 +77,7 @@ export function readOpen(fields: Fields): Open {
     credit: readInteger(fields, 'credit', 'OPEN', 0, MAX_OFFSET),
     meta: readMeta(fields),
     target: readTarget(fields.target),
+    ...readKeyAndReopen(fields, 'OPEN'),
   };
 }
 
@@ -90,16 +94,33 @@ function readTarget(value: unknown): Target {
         waitMs: fields.waitMs === undefined ? 0 : readInteger(fields, 'waitMs', 'OPEN', 0, MAX_OFFSET),
       };
     case 'listen':
-      return { kind: 'listen', name: readString(fields, 'name', 'OPEN', Number.POSITIVE_INFINITY) };
+      return {
+        kind: 'listen',
+        name: readString(fields, 'name', 'OPEN', Number.POSITIVE_INFINITY),
+        ...optional('owner', fields, (key) => readString(fields, key, 'OPEN', 128)),
+        claim: fields.claim === undefined ? 0 : readInteger(fields, 'claim', 'OPEN', 0, MAX_OFFSET),
+      };
     case 'accept':
       return { kind: 'accept', offerId: readString(fields, 'offerId', 'OPEN', 128) };
+    case 'resume':
+      return {
+        kind: 'resume',
+        endpoint: readString(fields, 'endpoint', 'OPEN', 128),
+        waitMs: fields.waitMs === undefined ? 0 : readInteger(fields, 'waitMs', 'OPEN', 0, MAX_OFFSET),
+      };
     default:
       throw malformed('OPEN', 'unknown target kind');
   }
 }
 
 export function readAccept(fields: Fields): Accept {
-  return { credit: readInteger(fields, 'credit', 'ACCEPT', 0, MAX_OFFSET), meta: readMeta(fields) };
+  return {
+    credit: readInteger(fields, 'credit', 'ACCEPT', 0, MAX_OFFSET),
+    meta: readMeta(fields),
+    ...optional('endpoint', fields, (key) => readString(fields, key, 'ACCEPT', 128)),
+    ...optional('resume', fields, () => readProgress(asObject(fields.resume, 'ACCEPT', 'resume'), 'ACCEPT')),
+    ...optional('claim', fields, (key) => readInteger(fields, key, 'ACCEPT', 0, MAX_OFFSET)),
+  };
 }
 
 export function readOffer(fields: Fields): Offer {
@@ -108,7 +129,46 @@ export function readOffer(fields: Fields): Offer {
     uid: readId(fields, 'uid', 'OFFER'),
     name: readString(fields, 'name', 'OFFER', 128),
     meta: readMeta(fields),
+    ...readKeyAndReopen(fields, 'OFFER'),
   };
+}
+
+function readKeyAndReopen(fields: Fields, frame: string): { key?: string; resume?: Reopen } {
+  return {
+    ...optional('key', fields, (key) => readId(fields, key, frame)),
+    ...optional('resume', fields, () => readReopen(asObject(fields.resume, frame, 'resume'), frame)),
+  };
+}
+
+function readReopen(fields: Fields, frame: string): Reopen {
+  return {
+    ...readProgress(fields, frame),
+    epoch: readInteger(fields, 'epoch', frame, 1, MAX_OFFSET),
+  };
+}
+
+function readProgress(fields: Fields, frame: string): Progress {
+  const { ended } = fields;
+  if (typeof ended !== 'boolean') throw malformed(frame, 'resume.ended is not a boolean');
+  return {
+    received: readInteger(fields, 'received', frame, 0, MAX_OFFSET),
+    ended,
+    proof: readString(fields, 'proof', frame, 128),
+  };
+}
+
+/** When a GOAWAY is no more than a notice. */
+export function readGrace(fields: Fields): { graceMs?: number } {
+  return optional('graceMs', fields, (key) => readInteger(fields, key, 'GOAWAY', 0, MAX_OFFSET));
+}
+
+/** A field that may be missing: then nobody gets to see it. */
+function optional<Key extends string, Value>(
+  key: Key,
+  fields: Fields,
+  read: (key: Key) => Value,
+): { [K in Key]?: Value } {
+  return fields[key] === undefined ? {} : ({ [key]: read(key) } as { [K in Key]?: Value });
 }
 
 export function readRefuse(fields: Fields): Refuse {

@@ -62,7 +62,8 @@ export class Driver {
     });
   }
 
-  private flush(): void {
+  /** Sends now what there is, as far as the transport takes it. */
+  flush(): void {
     if (this.isOver) return;
     this.afterStep();
     this.sendAll();

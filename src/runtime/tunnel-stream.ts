@@ -33,6 +33,9 @@ export interface StreamOwner {
  * other side has come. Both directions are independent (`allowHalfOpen`). A stream that breaks is destroyed with a
  * TrunklineError and emits neither. An 'error' that nobody listens to is written to the console instead of ending the
  * process: it may be of the far side's making.
+ *
+ * `'suspend'`(TrunklineError) tells that its connection is lost, `'resume'` that it goes on over another; nothing is lost
+ * between the two. Node's own streams emit 'resume' as well, when they begin to flow: `suspended` tells which it was.
  */
 export class TunnelStream extends Duplex {
   /** Identity of the stream, the same at both ends: 32 hexadecimal digits. */
@@ -43,6 +46,7 @@ export class TunnelStream extends Duplex {
   private readonly openedOutcome = new Outcome<void>();
   private readonly unread = new Fifo<Uint8Array>();
   private isOpened = false;
+  private isSuspended = false;
   private wantsBytes = false;
   private hasEnded = false;
   private whenDrained: Callback | undefined;
@@ -73,6 +77,11 @@ export class TunnelStream extends Duplex {
     return this.peerMeta;
   }
 
+  /** True while it has no connection: what is written is kept, within its buffers, and sent when it has one again. */
+  get suspended(): boolean {
+    return this.isSuspended;
+  }
+
   /** Resolves when the peer has accepted; rejects with the TrunklineError of a stream that never opened. */
   get opened(): Promise<void> {
     return this.openedOutcome.promise;
@@ -93,6 +102,16 @@ export class TunnelStream extends Duplex {
         return this.callDrained();
       case 'delivered':
         return this.callDelivered();
+      case 'suspended':
+        this.isSuspended = true;
+        this.emit('suspend', event.error);
+        return;
+      case 'resumed':
+        // A stream that was suspended before anybody saw it has nothing to tell.
+        if (!this.isSuspended) return;
+        this.isSuspended = false;
+        this.emit('resume');
+        return;
       case 'failed':
         this.destroy(event.error);
         return;

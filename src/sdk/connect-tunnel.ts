@@ -1,18 +1,32 @@
 import { type DialOptions, dialConnection } from '../runtime/dial-connection.js';
+import { sendFarewell } from '../runtime/farewell.js';
 import { Tunnel, type TunnelOptions } from '../runtime/tunnel.js';
 
 export interface ConnectTunnelOptions extends TunnelOptions, DialOptions {}
 
 /**
- * Dials a relay and returns the tunnel at once; what is opened on it meanwhile waits for the handshake.
+ * Dials a relay and returns the tunnel at once; what is opened on it meanwhile waits for the handshake. Once it has been
+ * open, a lost connection suspends it and it dials again, for as long as its resume window lasts.
  *
- * @param url `ws:`, `wss:`, `http:` or `https:`; in a page also relative to it (`'/trunkline'`)
- * @throws TypeError when the URL is none of these, RangeError for an option out of range, TrunklineError LIMIT_BYTES for a
+ * @param url `ws:`, `wss:`, `http:` or `https:`; in a page also relative to it (`'/trunkline'`). Of several relays the next
+ *   one is dialed when one is gone; streams are carried over once both their ends have met on the same one.
+ * @throws TypeError when a URL is none of these, or there is none; RangeError for an option out of range, TrunklineError LIMIT_BYTES for a
  *   token too long; everything else is told by the tunnel ('close', `opened`, each stream)
  */
-export function connectTunnel(url: string | URL, options: ConnectTunnelOptions = {}): Tunnel {
-  const webSocketUrl = toWebSocketUrl(url);
-  return new Tunnel(() => dialConnection(webSocketUrl, options), options);
+export function connectTunnel(
+  url: string | URL | readonly (string | URL)[],
+  options: ConnectTunnelOptions = {},
+): Tunnel {
+  const urls = (Array.isArray(url) ? url : [url]).map((each) => toWebSocketUrl(each));
+  if (urls.length === 0) throw new TypeError('a tunnel needs at least one URL');
+  return new Tunnel(
+    urls.map((each) =>
+      Object.assign(() => dialConnection(each, options), {
+        farewell: (endpoint: string) => sendFarewell(each, endpoint),
+      }),
+    ),
+    options,
+  );
 }
 
 const SCHEMES: Readonly<Record<string, string>> = { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:' };

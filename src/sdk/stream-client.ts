@@ -11,6 +11,8 @@ export interface ConnectOptions {
   waitMs?: number | undefined;
   /** Gives the stream up with CANCELED, before or after it opened. */
   signal?: AbortSignal | undefined;
+  /** False: a lost connection ends the stream, and nothing is kept to be sent again. Default: as the tunnel. */
+  resume?: boolean | undefined;
 }
 
 class StreamClientClass {
@@ -22,15 +24,16 @@ class StreamClientClass {
 
   /**
    * Connects to whoever listens on `name`. The stream can be written at once; it fails with NO_LISTENER, REFUSED,
-   * ACCEPT_TIMEOUT, LISTENER_GONE, LIMIT_STREAMS or CONNECTION_LOST where no connection comes about.
+   * ACCEPT_TIMEOUT, LISTENER_GONE, LIMIT_STREAMS, LIMIT_RATE or why the tunnel ended where no connection comes about, and
+   * later with RESUME_EXPIRED or RESUME_UNKNOWN where it cannot be carried on (CONNECTION_LOST with `resume: false`).
    *
    * @throws TrunklineError BAD_NAME, LIMIT_BYTES (meta too large); TypeError when meta is no JSON value;
    *   RangeError when `waitMs` is no duration
    */
   connect(name: string, options: ConnectOptions = {}): TunnelStream {
     assertName(name);
-    const { meta, waitMs = 0, signal } = { ...this.defaults, ...options };
-    const stream = this.tunnel.openStream({ kind: 'connect', name, waitMs }, meta, name);
+    const { meta, waitMs = 0, signal, resume = true } = { ...this.defaults, ...options };
+    const stream = this.tunnel.openStream({ kind: 'connect', name, waitMs }, meta, name, { isMortal: !resume });
     if (signal) abortWith(stream, signal);
     return stream;
   }

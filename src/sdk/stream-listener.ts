@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS } from '../protocol/limits.js';
 import { type Json, normalizeMeta } from '../protocol/meta.js';
 import { Outcome, reportFailure } from '../runtime/failures.js';
 import { EventEmitter } from '../runtime/node-stream.js';
+import { randomId } from '../runtime/random-id.js';
 import type { Tunnel } from '../runtime/tunnel.js';
 import type { TunnelStream } from '../runtime/tunnel-stream.js';
 
@@ -31,6 +32,14 @@ export interface StreamServerOptions {
   meta?: unknown;
   /** Asked for every offer; without it all are accepted. The relay waits 30 s for the answer. */
   accept?: AcceptHook | undefined;
+  /**
+   * Whoever presents the same text takes the name over at once, and the older listener fails with SUPERSEDED: for a
+   * service that is started anew while the old process still seems to be there. At most 128 characters; a secret.
+   * Default: random, so that only this listener itself has it.
+   */
+  owner?: string | undefined;
+  /** False: a lost connection ends accepted streams, and nothing is kept to be sent again. Default: as the tunnel. */
+  resume?: boolean | undefined;
 }
 
 export type OnStream = (stream: TunnelStream) => void;
@@ -57,11 +66,14 @@ export class StreamListener extends EventEmitter {
     super();
     // Checked here, where the mistake is, and not when the first client comes.
     this.meta = normalizeMeta(options.meta, DEFAULT_LIMITS.maxMetaBytes);
-    this.core = tunnel.openCore({ kind: 'listen', name }, null);
+    checkOwner(options.owner);
+    // A name that this listener cannot come back to is not to be reserved for it.
+    const owner = options.owner ?? (tunnel.outlivesConnections ? randomId() : undefined);
+    this.core = tunnel.openCore({ kind: 'listen', name, owner, claim: 0 }, null);
     tunnel.observe(this.core, (event) => this.handle(event));
   }
 
-  /** Resolves when the relay has given the name; rejects with NAME_TAKEN, LIMIT_NAMES or why the tunnel ended. */
+  /** Resolves when the relay has given the name; rejects with NAME_TAKEN, SUPERSEDED, LIMIT_NAMES or why the tunnel ended. */
   get ready(): Promise<void> {
     return this.readyOutcome.promise;
   }
@@ -142,7 +154,11 @@ export class StreamListener extends EventEmitter {
 
   /** The stream is shown once the relay has joined it to its client: until then the client may have given up. */
   private accept(offer: WireOffer): void {
-    const core = this.tunnel.openCore({ kind: 'accept', offerId: offer.id }, this.meta, offer.uid);
+    const core = this.tunnel.openCore({ kind: 'accept', offerId: offer.id }, this.meta, {
+      uid: offer.uid,
+      offer: { offer, listener: this.core },
+      isMortal: this.options.resume === false,
+    });
     this.tunnel.observe(core, (event) => {
       if (event.type === 'opened') this.show(core, offer);
       // Out of streams on this tunnel: the client is told. Any other failure means that the client is gone.
@@ -160,6 +176,14 @@ export class StreamListener extends EventEmitter {
 
   declare on: ListenerEvents<this>;
   declare once: ListenerEvents<this>;
+}
+
+const MAX_OWNER_LENGTH = 128;
+
+function checkOwner(owner: unknown): void {
+  if (owner === undefined || (typeof owner === 'string' && owner.length > 0 && owner.length <= MAX_OWNER_LENGTH))
+    return;
+  throw new TypeError(`owner must be a text of 1 to ${MAX_OWNER_LENGTH} characters`);
 }
 
 interface ListenerEvents<Self> {

@@ -22,7 +22,7 @@ class StreamServerClass {
 
   /**
    * Takes the name at the relay. One listener holds a name; for a second one the listener fails with NAME_TAKEN.
-   * @throws TrunklineError BAD_NAME; LIMIT_BYTES or TypeError for a meta that cannot be sent
+   * @throws TypeError for an `owner` that is none; TrunklineError BAD_NAME; LIMIT_BYTES or TypeError for a meta that cannot be sent
    */
   listen(name: string): StreamListener {
     assertName(name);

@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
+import { ResumeKey } from '../../src/core/resume-key.js';
 import { CODES } from '../../src/protocol/codes.js';
 import { FrameType } from '../../src/protocol/constants.js';
 import { DEFAULT_LIMITS, isLimitInRange, LIMIT_NAMES, LIMITS_BEFORE_HANDSHAKE } from '../../src/protocol/limits.js';
-import { block, table } from './document.js';
+import { prove } from '../../src/runtime/prove.js';
+import { block, protocolText, table } from './document.js';
 import { Exchange } from './exchange.js';
 
-test('the example of section 14 is what the code sends', () => {
+test('the example of section 15 is what the code sends', () => {
   const exchange = new Exchange();
   exchange.run();
   expect(block('exchange').split('\n')).toEqual(exchange.lines);
@@ -16,6 +18,14 @@ test('its first frame in hexadecimal is that frame', () => {
   const exchange = new Exchange();
   exchange.run();
   expect(block('hello').replaceAll(/\s/g, '')).toBe(exchange.firstFrame);
+});
+
+test('the proofs of section 13 are those that the code makes', () => {
+  const [, key = '', uid = '', asked, answered] =
+    protocolText.match(/With the key `(\w+)` and the uid `(\w+)`[^`]*`(\w+)`[^`]*`(\w+)`/) ?? [];
+  const resumeKey = new ResumeKey(key, uid, prove);
+  expect(resumeKey.proofOf('open', 1, 5, false)).toBe(asked);
+  expect(resumeKey.proofOf('accept', 1, 3, true)).toBe(answered);
 });
 
 test('the table of frames names every type', () => {

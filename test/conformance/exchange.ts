@@ -1,22 +1,32 @@
+import { createHash } from 'node:crypto';
 import { resolveOptions } from '../../relay/options.js';
 import { RelayCore } from '../../relay/relay-core.js';
 import type { ConnectionCore } from '../../src/core/connection.js';
 import { TunnelCore } from '../../src/core/tunnel.js';
 import { DEFAULT_LIMITS } from '../../src/protocol/limits.js';
+import { prove } from '../../src/runtime/prove.js';
 
-/** The exchange of PROTOCOL.md section 14, as the client's connection carries it. */
+/** The exchange of PROTOCOL.md section 15, as the client's connection carries it. */
 export class Exchange {
   readonly lines: string[] = [];
   firstFrame = '';
   private readonly relay: RelayCore;
-  private readonly client = this.createTunnel('c');
-  private readonly listener = this.createTunnel('a');
+  private readonly client = createTunnel('c');
+  private readonly listener = createTunnel('a');
+  private readonly clientConnection = this.client.dial();
+  private readonly listenerConnection = this.listener.dial();
   private readonly atClient: ConnectionCore;
   private readonly atListener: ConnectionCore;
 
   constructor() {
     const options = resolveOptions();
-    this.relay = new RelayCore(options, 'r'.repeat(4), numbered('b'), {
+    const environment = {
+      randomId: numbered('b'),
+      hash: (secret: string) => createHash('sha256').update(secret).digest('hex').slice(0, 32),
+      newClaim: () => 1,
+      now: () => 0,
+    };
+    this.relay = new RelayCore(options, 'r'.repeat(4), environment, {
       created() {},
       destroyed() {},
       tunnelOpened() {},
@@ -29,7 +39,7 @@ export class Exchange {
   }
 
   run(): void {
-    const name = this.listener.open({ kind: 'listen', name: 'echo' }, null);
+    const name = this.listener.open({ kind: 'listen', name: 'echo', claim: 0 }, null);
     while (this.carryListener());
 
     const stream = this.client.open({ kind: 'connect', name: 'echo', waitMs: 0 }, { app: 'demo' });
@@ -39,7 +49,11 @@ export class Exchange {
     this.pump();
     for (const event of this.listener.takeEvents()) {
       if (event.type !== 'stream' || event.event.type !== 'offer') continue;
-      const answer = this.listener.open({ kind: 'accept', offerId: event.event.offer.id }, null, stream.uid);
+      const { offer } = event.event;
+      const answer = this.listener.open({ kind: 'accept', offerId: offer.id }, null, {
+        uid: stream.uid,
+        offer: { offer, listener: name },
+      });
       this.pump();
       answer.write(bytes('ok'));
       answer.end();
@@ -54,27 +68,18 @@ export class Exchange {
     return this.client.streamCount + this.relay.stats.splices.active + this.relay.stats.connects.pending;
   }
 
-  private createTunnel(digit: string): TunnelCore {
-    return new TunnelCore({
-      limits: DEFAULT_LIMITS,
-      window: { windowBytes: 262_144, maxWindowBytes: 262_144 },
-      randomId: numbered(digit),
-      now: 0,
-    });
-  }
-
   private pump(): void {
     for (let moved = true; moved; ) {
-      const toRelay = this.carry(this.client.connection, this.atClient, '>');
+      const toRelay = this.carry(this.clientConnection, this.atClient, '>');
       const listenerMoved = this.carryListener();
-      const toClient = this.carry(this.atClient, this.client.connection, '<');
+      const toClient = this.carry(this.atClient, this.clientConnection, '<');
       moved = toRelay || listenerMoved || toClient;
     }
   }
 
   private carryListener(): boolean {
-    const fromListener = this.carry(this.listener.connection, this.atListener);
-    return this.carry(this.atListener, this.listener.connection) || fromListener;
+    const fromListener = this.carry(this.listenerConnection, this.atListener);
+    return this.carry(this.atListener, this.listenerConnection) || fromListener;
   }
 
   private carry(from: ConnectionCore, to: ConnectionCore, arrow?: string): boolean {
@@ -103,4 +108,16 @@ export class Exchange {
 function numbered(digit: string): () => string {
   let count = 0;
   return () => digit.repeat(30) + (++count).toString(16).padStart(2, '0');
+}
+
+function createTunnel(digit: string): TunnelCore {
+  return new TunnelCore({
+    limits: DEFAULT_LIMITS,
+    window: { windowBytes: 262_144, maxWindowBytes: 262_144 },
+    randomId: numbered(digit),
+    random: () => 0,
+    now: () => 0,
+    prove,
+    resumeWindowMs: 120_000,
+  });
 }

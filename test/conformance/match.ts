@@ -30,14 +30,21 @@ export function project(value: unknown, pattern: unknown, bound: Bound): unknown
     return value;
   }
   if (!isRecord(value) || !isRecord(pattern)) return value;
-  // Long payloads are told by their length.
-  const known = 'length' in pattern ? { ...value, length: String(value.payload).length / 2 } : value;
   if (pattern.type !== value.type) return value;
+  const known = { ...value, ...derived(value, pattern) };
   return Object.fromEntries(
     Object.keys(pattern)
       .filter((key) => key in known)
-      .map((key) => [key, project((known as Record<string, unknown>)[key], pattern[key], bound)]),
+      .map((key) => [key, project(known[key], pattern[key], bound)]),
   );
+}
+
+/** What a pattern may say of a value that the value does not say itself: `length` of a long payload, what is `absent`. */
+function derived(value: Record<string, unknown>, pattern: Record<string, unknown>): Record<string, unknown> {
+  return {
+    ...('length' in pattern ? { length: String(value.payload).length / 2 } : {}),
+    ...(Array.isArray(pattern.absent) ? { absent: pattern.absent.filter((key) => !(key in value)) } : {}),
+  };
 }
 
 export function resolve(pattern: unknown, bound: Bound): unknown {

@@ -18,8 +18,12 @@ function sourceFiles(): string[] {
   );
 }
 
-test('rules are numbered in reading order, each one sentence with MUST, and MUST is nowhere else', () => {
-  expect(numbers).toEqual(numbers.map((_, index) => `R${index + 1}`));
+test('every number from 1 is given once, and none is ever given again', () => {
+  const inOrder = numbers.toSorted((left, right) => Number(left.slice(1)) - Number(right.slice(1)));
+  expect(inOrder).toEqual(numbers.map((_, index) => `R${index + 1}`));
+});
+
+test('rules are one sentence each with MUST, and MUST is nowhere else', () => {
   for (const { number, text } of rules) {
     expect(text, number).toMatch(/\bMUST\b/);
     expect(text.endsWith('.'), number).toBe(true);

@@ -1,9 +1,11 @@
+import { createHmac } from 'node:crypto';
 import { expect } from 'vitest';
 import { decodeMessage } from '../../src/protocol/decode.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
 import { DEFAULT_LIMITS } from '../../src/protocol/limits.js';
 import { type Bound, expectFrames, project, resolve } from './match.js';
-import { createSubject, ONLY, type Subject, takeFrames } from './subjects.js';
+import { ONLY, type Subject, takeFrames } from './subject.js';
+import { createSubject } from './subjects.js';
 import { type EventPattern, parseBytes, type Step, type Vector, type VectorFile } from './vectors.js';
 import { readMessage, type WireFrame } from './wire.js';
 
@@ -66,8 +68,9 @@ class Run {
     if ('send' in step) this.send(on, step.send, step.frames);
     else if ('sendText' in step) this.subject.connection(on).receiveText();
     else if ('expect' in step) expectFrames(this.takeOutbox(on), step.expect, this.bound);
-    else if ('handshake' in step) this.handshake(step.handshake);
+    else if ('handshake' in step) this.handshake(step.handshake, step.endpoint);
     else if ('connection' in step) this.connect(step.connection);
+    else if ('proof' in step) this.prove(step);
     else if ('lose' in step) this.subject.connection(step.lose).lost(new TrunklineError('CONNECTION_LOST', 'cut'));
     else if ('advance' in step) this.subject.advance(step.advance);
     else if ('ended' in step) this.expectEnded(on, step.ended);
@@ -80,15 +83,25 @@ class Run {
     this.outboxes.set(name, []);
   }
 
-  private handshake(name: string): void {
+  private handshake(name: string, endpoint: string | undefined): void {
     if (this.vector.role === 'dialer') {
+      if (!this.outboxes.has(name)) this.connect(name);
+      this.collect();
       expectFrames(this.takeOutbox(name), [{ type: 'HELLO', id: 0 }], this.bound);
       return this.send(name, this.file.welcome);
     }
     if (this.vector.role === 'relay') this.connect(name);
-    this.send(name, this.file.hello);
+    if (endpoint !== undefined) this.bound.set('$endpoint', endpoint);
+    this.send(name, endpoint === undefined ? this.file.hello : this.file.helloAs);
     this.collect();
     expectFrames(this.takeOutbox(name), [{ type: 'WELCOME', id: 0 }], this.bound);
+  }
+
+  /** As section 13 says it, and not as the code does it. */
+  private prove({ proof, key, statement }: { proof: string; key: string; statement: string }): void {
+    const said = statement.split(' ').map((word) => resolve(word, this.bound));
+    const hash = createHmac('sha256', String(resolve(key, this.bound))).update(said.join(' '));
+    this.bound.set(proof, hash.digest('hex').slice(0, 32));
   }
 
   private send(on: string, hex: string[], frames?: WireFrame[]): void {
@@ -122,6 +135,7 @@ class Run {
   /** What one connection sends may make another one due, so until nothing comes any more. */
   private collect(): void {
     for (let found = true; found; ) {
+      this.subject.settle();
       found = false;
       for (const [name, outbox] of this.outboxes) {
         const frames = takeFrames(this.subject.connection(name));

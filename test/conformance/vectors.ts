@@ -6,6 +6,8 @@ import type { WireFrame } from './wire.js';
 /** The format is explained in vectors.json itself, for runners in other languages. */
 export interface VectorFile {
   hello: string[];
+  /** The same of an endpoint that can be known again, by `$endpoint`. */
+  helloAs: string[];
   welcome: string[];
   vectors: Vector[];
   /** Rules that no exchange of bytes can show: where they are tested. */
@@ -26,6 +28,8 @@ export interface Configuration {
   heartbeat?: { intervalMs: number; timeoutMs: number };
   handshakeTimeoutMs?: number;
   windowBytes?: number;
+  /** How long names and streams outlive their connection. Default 0: not at all. */
+  resumeWindowMs?: number;
   /** The acceptor answers HELLO at the command `welcome` only. */
   decidesLater?: boolean;
 }
@@ -34,10 +38,11 @@ export type Step = { on?: string; comment?: string } & (
   | { send: string[]; frames?: WireFrame[]; decoded?: WireFrame[]; error?: string }
   | { sendText: string }
   | { expect: WireFrame[] }
-  | { handshake: string }
+  | { handshake: string; endpoint?: string }
   | { connection: string }
   | { lose: string }
   | { advance: number }
+  | { proof: string; key: string; statement: string }
   | { ended: string }
   | { events: EventPattern[] }
   | Command
@@ -55,6 +60,8 @@ export type Command =
   | { command: 'accept' | 'end'; stream: string }
   | { command: 'write'; stream: string; bytes: string }
   | { command: 'consume'; stream: string; count: number }
+  | { command: 'take'; stream: string; listener: string }
+  | { command: 'drain'; graceMs: number }
   | { command: 'reset'; stream: string; code: string; reason: string }
   | { command: 'close'; code: string; reason: string };
 

@@ -15,6 +15,7 @@ const JSON_FRAMES: Readonly<Record<number, string>> = {
   16: 'OPEN',
   17: 'ACCEPT',
   18: 'RESET',
+  19: 'DETACH',
   48: 'OFFER',
   49: 'REFUSE',
 };
@@ -51,6 +52,8 @@ function readPayload(type: number, payload: Buffer): { type: string; [field: str
       return { type: 'END', finalOffset: readOffset(payload, 0) };
     case 0x23:
       return { type: 'END_ACK' };
+    case 0x24:
+      return { type: 'CLOSE' };
     default:
       throw new RangeError(`a frame of type ${type}`);
   }

@@ -47,12 +47,16 @@ class Side implements ConnectionOwner {
     this.onOpen(id);
   }
 
+  noticeReceived(error: TrunklineError, graceMs: number): void {
+    this.calls.push(`notice ${error.code} ${graceMs}`);
+  }
+
   connectionEnded(error: TrunklineError): void {
     this.calls.push(`ended ${error.code}`);
   }
 
   welcome(): void {
-    this.connection.welcome('relay', HEARTBEAT, this.now);
+    this.connection.welcome({ relayId: 'relay', heartbeat: HEARTBEAT, resumeWindowMs: 0 }, this.now);
   }
 
   receive(...parts: Uint8Array[]): void {
@@ -78,7 +82,13 @@ function join(...parts: Uint8Array[]): Uint8Array {
 const hello = (limits: Partial<Limits> = {}, version = 1) =>
   encodeHello({ version, limits: { ...DEFAULT_LIMITS, ...limits } });
 const welcome = (limits: Partial<Limits> = {}, version = 1) =>
-  encodeWelcome({ version, limits: { ...DEFAULT_LIMITS, ...limits }, heartbeat: HEARTBEAT, relayId: 'r' });
+  encodeWelcome({
+    version,
+    limits: { ...DEFAULT_LIMITS, ...limits },
+    heartbeat: HEARTBEAT,
+    relayId: 'r',
+    resumeWindowMs: 0,
+  });
 const ping = encodePing(new Uint8Array(8));
 
 describe('an acceptor', () => {
@@ -180,7 +190,7 @@ describe('a dialer', () => {
   let side: Side;
   beforeEach(() => {
     side = new Side('dialer');
-    side.connection.hello('token');
+    side.connection.hello({ token: 'token' });
   });
 
   test('sends HELLO first, and opens behind it without waiting', () => {

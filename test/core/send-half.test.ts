@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Fifo } from '../../src/core/fifo.js';
-import { SendHalf } from '../../src/core/send-half.js';
+import { MAX_RETAINED_BYTES, SendHalf } from '../../src/core/send-half.js';
 import { decodeMessage } from '../../src/protocol/decode.js';
 
 const ID = 5;
@@ -175,4 +175,29 @@ test('discard forgets pending and retained bytes', () => {
   take(half);
   half.discard();
   expect([half.pendingBytes, half.retainedBytes, half.sendableBytes(10)]).toEqual([0, 0, 0]);
+});
+
+test('keeps no more than so much to be sent again, whatever credit there is', () => {
+  const half = new SendHalf();
+  half.raiseCredit(Number.MAX_SAFE_INTEGER);
+  const piece = new Uint8Array(1024 * 1024);
+  for (let count = 0; count < 65; count++) half.write(piece);
+  const target = new Uint8Array(piece.length + 8);
+  const send = () => half.writeFrames(target.slice(), 0, 1, piece.length);
+  while (send() > 0);
+  expect(half.retainedBytes).toBe(MAX_RETAINED_BYTES);
+  half.receiveCredit(piece.length, Number.MAX_SAFE_INTEGER);
+  expect(send()).toBe(piece.length + 8);
+});
+
+test('keeps nothing, and sends all that credit allows, where nothing will be sent again', () => {
+  const half = new SendHalf();
+  half.stopRetaining();
+  half.raiseCredit(Number.MAX_SAFE_INTEGER);
+  const piece = new Uint8Array(1024 * 1024);
+  for (let count = 0; count < 65; count++) half.write(piece);
+  let sent = 0;
+  for (let written = 1; written > 0; sent += written)
+    written = half.writeFrames(new Uint8Array(2 ** 20 + 8), 0, 1, 2 ** 20);
+  expect([sent, half.retainedBytes]).toEqual([65 * (piece.length + 8), 0]);
 });

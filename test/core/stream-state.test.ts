@@ -1,24 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import { nextPhase, type StreamInput, type StreamPhase } from '../../src/core/stream-state.js';
 
-const PHASES: StreamPhase[] = ['new', 'opening', 'incoming', 'open', 'closed'];
+const PHASES: StreamPhase[] = ['new', 'opening', 'incoming', 'open', 'lingering', 'closed'];
 
 /** One row an input; the columns are the phases above. `-` is a breach by the peer or a defect of ours. */
 const EXPECTED: Record<StreamInput, string> = {
-  //                     new       opening  incoming  open      closed
-  'send OPEN': /*     */ 'opening  -        -         -         -',
-  'receive OPEN': /*  */ 'incoming -        -         -         -',
-  'send ACCEPT': /*   */ '-        -        open      -         -',
-  'send RESET': /*    */ 'closed   closed   closed    closed    -',
-  'both halves done': /**/ '-      -        -         closed    -',
-  'receive ACCEPT': /**/ '-        open     -         -         -',
-  'receive RESET': /* */ '-        closed   closed    closed    -',
-  'receive DATA': /*  */ '-        -        incoming  open      -',
-  'receive CREDIT': /**/ '-        -        -         open      -',
-  'receive END': /*   */ '-        -        incoming  open      -',
-  'receive END_ACK': /**/ '-       -        -         open      -',
-  'receive OFFER': /* */ '-        -        -         open      -',
-  'receive REFUSE': /**/ '-        -        -         open      -',
+  //                     new       opening   incoming  open      lingering closed
+  'send OPEN': /*     */ 'opening  -         -         -         -         -',
+  'receive OPEN': /*  */ 'incoming -         -         -         -         -',
+  'send ACCEPT': /*   */ '-        -         open      -         -         -',
+  'send RESET': /*    */ 'closed   lingering lingering lingering -         -',
+  'both halves done': /**/ '-      -         -         lingering -         -',
+  'receive ACCEPT': /**/ '-        open      -         -         lingering -',
+  'receive RESET': /* */ '-        closed    closed    closed    closed    -',
+  'receive DETACH': /**/ '-        opening   incoming  open      lingering -',
+  'receive CLOSE': /* */ '-        -         -         -         closed    -',
+  'receive DATA': /*  */ '-        -         incoming  open      lingering -',
+  'receive CREDIT': /**/ '-        -         -         open      lingering -',
+  'receive END': /*   */ '-        -         incoming  open      lingering -',
+  'receive END_ACK': /**/ '-       -         -         open      lingering -',
+  'receive OFFER': /* */ '-        -         -         open      lingering -',
+  'receive REFUSE': /**/ '-        -         -         open      lingering -',
 };
 
 const CASES = Object.entries(EXPECTED).flatMap(([input, row]) =>
@@ -26,7 +28,7 @@ const CASES = Object.entries(EXPECTED).flatMap(([input, row]) =>
 );
 
 test('the table names every phase and every input', () => {
-  expect(CASES).toHaveLength(PHASES.length * 13);
+  expect(CASES).toHaveLength(PHASES.length * 15);
 });
 
 describe.each(CASES)('$input while $phase', ({ input, phase, next }) => {

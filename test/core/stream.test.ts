@@ -63,7 +63,7 @@ test('one direction ends, the other carries on; both ended is closed, and nothin
   pair.exchange();
   expect(pair.events()).toEqual(['end', 'closed']);
   expect(pair.farTypes()).toEqual(['delivered', 'closed']);
-  expect([pair.tunnel.streamCount, pair.tunnel.connection.streamCount, pair.far.streamCount]).toEqual([0, 0, 0]);
+  expect([pair.tunnel.streamCount, pair.near.streamCount, pair.far.streamCount]).toEqual([0, 0, 0]);
 });
 
 test('a reader that stops stops its sender at the window, and END waits with the bytes', () => {
@@ -108,23 +108,25 @@ describe('RESET', () => {
     pair.exchange();
     pair.events();
     pair.farTypes();
-    pair.tunnel.reset(near, Object.assign(new Error('gave up'), { code: 'E_OWN' }));
+    near.reset(Object.assign(new Error('gave up'), { code: 'E_OWN' }));
     pair.exchange();
     const [event] = pair.farEvents;
     expect(event).toMatchObject({ type: 'failed', error: { code: 'CANCELED', message: 'gave up', appCode: 'E_OWN' } });
     expect(pair.farEvents).toHaveLength(1);
     expect(pair.events()).toEqual([]);
-    expect([near.pendingBytes, near.retainedBytes, pair.far.streamCount]).toEqual([0, 0, 0]);
+    expect([near.pendingBytes, near.retainedBytes]).toEqual([0, 0]);
+    expect([pair.tunnel.streamCount, pair.near.streamCount, pair.far.streamCount]).toEqual([0, 0, 0]);
   });
 
   test('that crosses another one is no breach', () => {
     const { pair, near, far } = opened();
     far.accept();
     pair.exchange();
-    pair.tunnel.reset(near, new TrunklineError('CANCELED'));
+    near.reset(new TrunklineError('CANCELED'));
     far.reset(new TrunklineError('CANCELED'));
     pair.exchange();
-    expect([pair.far.isOpen, pair.tunnel.connection.isOpen]).toEqual([true, true]);
+    expect([pair.far.isOpen, pair.near.isOpen]).toEqual([true, true]);
+    expect([pair.tunnel.streamCount, pair.near.streamCount, pair.far.streamCount]).toEqual([0, 0, 0]);
   });
 
   test('after everything is done does nothing', () => {
@@ -156,7 +158,7 @@ test('a stream that cannot be opened fails and leaves nothing', () => {
   pair.events();
   pair.tunnel.open(PLAIN, 'x'.repeat(20_000));
   expect(pair.events()).toEqual(['failed LIMIT_BYTES']);
-  expect([pair.tunnel.streamCount, pair.tunnel.connection.streamCount]).toEqual([0, 0]);
+  expect([pair.tunnel.streamCount, pair.near.streamCount]).toEqual([0, 0]);
 });
 
 test('as many streams at once as the peer allows', () => {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { StreamCore } from '../../src/core/stream.js';
+import { encodeClose } from '../../src/protocol/encode.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
+import { FakeAttachment } from './fake-attachment.js';
 import { nextId, Pair } from './pair.js';
 
 const PLAIN = { kind: 'plain' as const };
@@ -30,17 +32,21 @@ describe('pending connects', () => {
     const pair = new Pair({ far: { maxPendingConnects: 1 } });
     pair.exchange();
     const [sent, waiting] = connectTimes(pair, 3);
-    pair.tunnel.reset(waiting!, new TrunklineError('CANCELED'));
-    pair.tunnel.reset(sent!, new TrunklineError('CANCELED'));
+    waiting!.reset(new TrunklineError('CANCELED'));
+    sent!.reset(new TrunklineError('CANCELED'));
     pair.exchange();
     expect(pair.opens).toHaveLength(2);
+    // The one that was sent is kept until the other side has had its last word.
+    expect([sent!.isClosed, pair.tunnel.streamCount]).toEqual([true, 2]);
+    pair.far.send(encodeClose(pair.opens[0]!.id));
+    pair.exchange();
     expect(pair.tunnel.streamCount).toBe(1);
   });
 
   test('before WELCOME the default is assumed', () => {
     const pair = new Pair();
     connectTimes(pair, 40);
-    pair.pass(pair.tunnel.connection, pair.far);
+    pair.pass(pair.near, pair.far);
     expect(pair.opens).toHaveLength(32);
     pair.exchange();
     expect(pair.opens).toHaveLength(32);
@@ -51,7 +57,7 @@ describe('pending connects', () => {
     pair.exchange();
     connectTimes(pair, 2);
     pair.tunnel.open(PLAIN, null);
-    pair.tunnel.open({ kind: 'listen', name: 'n' }, null);
+    pair.tunnel.open({ kind: 'listen', name: 'n', claim: 0 }, null);
     pair.exchange();
     expect(pair.opens.map(({ open }) => open.target.kind)).toEqual(['connect', 'plain', 'listen']);
   });
@@ -101,7 +107,7 @@ describe('the end', () => {
     expect(errors.map(({ code }) => code)).toEqual(Array.from({ length: 40 }, () => 'TUNNEL_CLOSED'));
     expect(new Set(errors).size).toBe(40);
     expect(events.at(-1)?.type).toBe('closed');
-    expect([pair.tunnel.streamCount, pair.tunnel.connection.streamCount]).toEqual([0, 0]);
+    expect([pair.tunnel.streamCount, pair.near.streamCount]).toEqual([0, 0]);
   });
 
   test('comes to any number of connects that wait', () => {
@@ -138,9 +144,9 @@ describe('the end', () => {
 test('a peer that opens a stream to anything but us is refused', () => {
   const pair = new Pair();
   pair.exchange();
-  const id = pair.far.open(pair.farStream(nextId()), { uid: nextId(), credit: 0, meta: null, target: CONNECT });
-  const message = () => pair.tunnel.connection.takeMessage();
-  pair.pass(pair.far, pair.tunnel.connection);
+  const id = pair.far.open(new FakeAttachment(0), { uid: nextId(), credit: 0, meta: null, target: CONNECT });
+  const message = () => pair.near.takeMessage();
+  pair.pass(pair.far, pair.near);
   expect(message()?.[4]).toBe(0x12);
   expect(id).toBe(2);
   expect(pair.tunnel.streamCount).toBe(0);

@@ -27,7 +27,7 @@ test('echo: what goes in comes back', async () => {
   expect(await client.end()).toEqual({ code: 0, signal: null });
   expect(client.lines).toEqual(['first line', 'second line']);
   expect(client.stderr + listener.stderr).toBe('');
-  await listener.stop();
+  await listener.leave();
 });
 
 test('echo: no listener, a second listener, no relay', async () => {
@@ -42,7 +42,7 @@ test('echo: no listener, a second listener, no relay', async () => {
   expect(await second.end()).toMatchObject({ code: 1 });
   expect(second.stderr).toMatch(/^NAME_TAKEN: [^\n]+\n$/);
   expect(listener.isRunning).toBe(true);
-  await listener.stop();
+  await listener.leave();
 
   const lost = new Program('examples/echo/listen.js', ['ws://127.0.0.1:1/trunkline']);
   expect(await lost.end()).toMatchObject({ code: 1 });
@@ -60,7 +60,7 @@ test('http-behind-nat: a request is answered by the process without a port', asy
     expect(client.stderr).toBe('');
   }
   expect(server.stderr).toBe('');
-  await server.stop();
+  await server.leave();
 
   const orphan = new Program('examples/http-behind-nat/get.js', ['/', url]);
   expect(await orphan.end()).toMatchObject({ code: 1 });
@@ -86,7 +86,7 @@ test('page-to-page: one page answers the other', async () => {
   await early.line(/^#log: HELLO$/);
   await listener.line(/^#log: hello$/);
 
-  await listener.stop();
+  await listener.leave();
   await server.line(/^nobody listens on page any more$/);
   expect(server.stderr + listener.stderr + early.stderr).toBe('');
   await Promise.all([early.stop(), server.stop()]);

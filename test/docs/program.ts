@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TSX = pathToFileURL(resolve(ROOT, 'node_modules/tsx/dist/esm/index.mjs')).href;
+const LEAVE = pathToFileURL(resolve(ROOT, 'test/docs/leave-on-signal.ts')).href;
 const PATIENCE_MS = 15_000;
 
 export interface Exit {
@@ -25,7 +26,7 @@ export class Program {
   private wake: () => void = () => {};
 
   constructor(file: string, args: string[] = [], env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(process.execPath, ['--import', TSX, file, ...args], {
+    this.child = spawn(process.execPath, ['--import', TSX, '--import', LEAVE, file, ...args], {
       cwd: ROOT,
       stdio: ['pipe', 'pipe', 'pipe'],
       // A test runner's own settings are none of the program's.
@@ -103,6 +104,13 @@ export class Program {
     } finally {
       clearTimeout(giveUp);
     }
+  }
+
+  /** Ends it as a program or a page that ends in order: whoever is connected to it learns of it. */
+  async leave(): Promise<void> {
+    // One that no program listens to by itself.
+    this.kill('SIGUSR2');
+    await this.end();
   }
 
   async stop(): Promise<void> {

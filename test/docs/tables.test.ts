@@ -60,7 +60,7 @@ describe('limits', () => {
 });
 
 test('the other options of a relay are listed, with their defaults', () => {
-  const { heartbeat, handshakeTimeoutMs } = resolveOptions();
+  const { heartbeat, handshakeTimeoutMs, resumeWindowMs } = resolveOptions();
   const listed = tableOf(relayPage, 'option').map(([name, value]) => [codeOf(name), value]);
   const ms = (value: number) => `${value.toLocaleString('en')} ms`;
   expect(listed).toEqual([
@@ -68,9 +68,10 @@ test('the other options of a relay are listed, with their defaults', () => {
     ['heartbeat.intervalMs', ms(heartbeat.intervalMs)],
     ['heartbeat.timeoutMs', ms(heartbeat.timeoutMs)],
     ['handshakeTimeoutMs', ms(handshakeTimeoutMs)],
+    ['resumeWindowMs', ms(resumeWindowMs)],
     ['ws', '`{}`'],
   ]);
-  expect(Object.keys(resolveOptions())).toEqual(['limits', 'heartbeat', 'handshakeTimeoutMs', 'ws']);
+  expect(Object.keys(resolveOptions())).toEqual(['limits', 'heartbeat', 'handshakeTimeoutMs', 'resumeWindowMs', 'ws']);
 });
 
 test('every counter has its line in the glossary', () => {

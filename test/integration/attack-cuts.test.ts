@@ -1,6 +1,12 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { StreamClient, StreamServer, TrunklineError, type TunnelStream } from '../../src/index.js';
+import {
+  type ConnectTunnelOptions,
+  StreamClient,
+  StreamServer,
+  TrunklineError,
+  type TunnelStream,
+} from '../../src/index.js';
 import { listenOnFreePort } from '../support/free-port.js';
 import { checkLeaksAfterEach } from '../support/leak-check.js';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.js';
@@ -21,26 +27,32 @@ interface Cut {
   how: 'reset' | 'end';
 }
 
-/** Passes exactly so many bytes of one direction, and then the connection is gone. */
+/** Passes exactly so many bytes of one direction, and then the connection is gone; further ones pass. */
 class CuttingProxy {
   readonly passed: Record<Direction, number> = { toRelay: 0, toPeer: 0 };
   private readonly sockets = new Set<Socket>();
+  private cut: Cut | undefined;
 
   private constructor(
     private readonly server: Server,
     readonly url: string,
-    private readonly cut: Cut | undefined,
   ) {}
 
-  static async start(relayUrl: string, cut?: Cut): Promise<CuttingProxy> {
+  static async start(relayUrl: string): Promise<CuttingProxy> {
     const { hostname, port, pathname } = new URL(relayUrl);
     const server = createServer((peer) => {
       const relay = connect(Number(port), hostname);
       proxy.join(peer, relay, 'toRelay');
       proxy.join(relay, peer, 'toPeer');
     });
-    const proxy = new CuttingProxy(server, `ws://127.0.0.1:${await listenOnFreePort(server)}${pathname}`, cut);
+    const proxy = new CuttingProxy(server, `ws://127.0.0.1:${await listenOnFreePort(server)}${pathname}`);
     return proxy;
+  }
+
+  /** Counts from now on. */
+  begin(cut: Cut | undefined): void {
+    for (const direction of ['toRelay', 'toPeer'] as const) this.passed[direction] = 0;
+    this.cut = cut;
   }
 
   async close(): Promise<void> {
@@ -51,10 +63,13 @@ class CuttingProxy {
   private join(from: Socket, to: Socket, direction: Direction): void {
     this.sockets.add(from);
     from.on('data', (bytes) => {
-      const left = this.cut?.direction === direction ? this.cut.afterBytes - this.passed[direction] : bytes.length;
+      const { cut } = this;
+      const left = cut?.direction === direction ? cut.afterBytes - this.passed[direction] : bytes.length;
       this.passed[direction] += Math.min(left, bytes.length);
-      if (left >= bytes.length) to.write(bytes);
-      else to.write(bytes.subarray(0, left), () => this.end());
+      if (cut === undefined || left >= bytes.length) return to.write(bytes);
+      this.cut = undefined;
+      from.removeAllListeners('data').resume();
+      to.write(bytes.subarray(0, left), () => this.end(cut));
     });
     from.on('error', () => {});
     from.on('close', () => {
@@ -63,9 +78,9 @@ class CuttingProxy {
     });
   }
 
-  private end(): void {
-    for (const socket of this.sockets) {
-      if (this.cut?.how === 'reset') socket.resetAndDestroy();
+  private end({ how }: Cut): void {
+    for (const socket of [...this.sockets]) {
+      if (how === 'reset') socket.resetAndDestroy();
       else socket.end();
     }
   }
@@ -114,10 +129,23 @@ class End {
 
 const CODES = new Set(['CONNECTION_LOST', 'LISTENER_GONE', 'NO_LISTENER', 'CANCELED']);
 
-async function exchange(fixture: RelayFixture, leg: 'client' | 'listener', cut?: Cut) {
-  const proxy = await CuttingProxy.start(fixture.url, cut);
-  const clientTunnel = fixture.dial({}, leg === 'client' ? proxy.url : fixture.url);
-  const listenerTunnel = fixture.dial({}, leg === 'listener' ? proxy.url : fixture.url);
+interface Exchange {
+  leg: 'client' | 'listener';
+  options: ConnectTunnelOptions;
+}
+
+async function exchange(fixture: RelayFixture, { leg, options }: Exchange, cut?: Cut) {
+  const proxy = await CuttingProxy.start(fixture.url);
+  const mayEnd = options.resumeWindowMs === 0;
+  if (mayEnd) proxy.begin(cut);
+  const clientTunnel = fixture.dial(options, leg === 'client' ? proxy.url : fixture.url);
+  const listenerTunnel = fixture.dial(options, leg === 'listener' ? proxy.url : fixture.url);
+  const states: string[] = [];
+  for (const tunnel of [clientTunnel, listenerTunnel]) {
+    for (const event of ['suspend', 'resume']) tunnel.on(event, () => states.push(event));
+    if (!mayEnd) await tunnel.opened;
+  }
+  if (!mayEnd) proxy.begin(cut);
   let server: End | undefined;
   const listener = StreamServer(listenerTunnel, (stream) => {
     server = new End(stream, THERE, BACK, () => client);
@@ -141,35 +169,54 @@ async function exchange(fixture: RelayFixture, leg: 'client' | 'listener', cut?:
   fixture.tunnels.length = 0;
   await proxy.close();
   await until(() => fixture.relay.stats().tunnels.active === 0, 'the relay to be idle');
-  return { passed: proxy.passed, codes };
+  return { passed: proxy.passed, codes, states };
+}
+
+/** Exchanges that are cut in the upgrade and the handshake, the pairing, the transfer, the closing. */
+async function exchangeAll({ leg, options, direction }: Exchange & { direction: Direction }) {
+  const fixture = await startRelay();
+  const whole = await exchange(fixture, { leg, options });
+  expect(whole.codes).toEqual([]);
+  const total = whole.passed[direction];
+  const random = new SeededRandom(leg.length * 100 + direction.length);
+  const places = [
+    ...Array.from({ length: 15 }, () => random.integer(1, 900)),
+    ...Array.from({ length: 10 }, () => random.integer(900, total)),
+    ...Array.from({ length: 25 }, () => total - random.integer(0, 120)),
+  ];
+  const results: { codes: string[]; states: string[]; where: string }[] = [];
+  for (const afterBytes of places) {
+    const how = random.integer(0, 1) === 0 ? 'reset' : 'end';
+    const where = `cut ${how} after ${afterBytes} of ${total} bytes`;
+    const result = await exchange(fixture, { leg, options }, { direction, afterBytes, how }).catch((error) => {
+      throw new Error(`${where}: ${(error as Error).message}`);
+    });
+    results.push({ ...result, where });
+  }
+  return results;
 }
 
 describe('a connection cut after any byte', () => {
   const legs = ['client', 'listener'] as const;
   const directions = ['toRelay', 'toPeer'] as const;
-  it.each(legs.flatMap((leg) => directions.map((direction) => ({ leg, direction }))))(
-    'of the $leg, $direction: no hang, no false end or finish, a typed code, nothing left',
+  const cases = legs.flatMap((leg) => directions.map((direction) => ({ leg, direction })));
+
+  it.each(cases)(
+    'of the $leg, $direction, not to come back: no hang, no false end or finish, a typed code, nothing left',
     async ({ leg, direction }) => {
-      const fixture = await startRelay();
-      const whole = await exchange(fixture, leg);
-      expect(whole.codes).toEqual([]);
-      const total = whole.passed[direction];
-      const random = new SeededRandom(leg.length * 100 + direction.length);
-      const places = [
-        // The upgrade and the handshake, the pairing, the transfer, the closing.
-        ...Array.from({ length: 15 }, () => random.integer(1, 900)),
-        ...Array.from({ length: 10 }, () => random.integer(900, total)),
-        ...Array.from({ length: 25 }, () => total - random.integer(0, 120)),
-      ];
-      const seen = new Set<string>();
-      for (const afterBytes of places) {
-        const how = random.integer(0, 1) === 0 ? 'reset' : 'end';
-        const { codes } = await exchange(fixture, leg, { direction, afterBytes, how }).catch((error) => {
-          throw new Error(`cut ${how} after ${afterBytes} of ${total} bytes: ${(error as Error).message}`);
-        });
-        for (const code of codes) seen.add(code);
-      }
-      expect(seen.size).toBeGreaterThan(0);
+      const results = await exchangeAll({ leg, direction, options: { resumeWindowMs: 0 } });
+      expect(results.flatMap(({ codes }) => codes).length).toBeGreaterThan(0);
+      expect(results.flatMap(({ states }) => states)).toEqual([]);
+    },
+    60_000,
+  );
+
+  it.each(cases)(
+    'of the $leg, $direction, once the tunnel was open: every byte arrives, and both ends finish',
+    async ({ leg, direction }) => {
+      const results = await exchangeAll({ leg, direction, options: {} });
+      expect(results.filter(({ codes }) => codes.length > 0)).toEqual([]);
+      expect(results.filter(({ states }) => states.includes('resume')).length).toBeGreaterThan(25);
     },
     60_000,
   );

@@ -171,6 +171,9 @@ describe('options that make no sense', () => {
     { highWaterMarkBytes: Number.NaN },
     { handshakeTimeoutMs: Number.NaN },
     { handshakeTimeoutMs: -1 },
+    { resumeWindowMs: Number.NaN },
+    { resumeWindowMs: -1 },
+    { resumeWindowMs: Number.POSITIVE_INFINITY },
     { token: 'x'.repeat(20_000) },
   ])('connectTunnel throws at the call and leaves no socket: %j', async (options) => {
     const fixture = await startRelay();

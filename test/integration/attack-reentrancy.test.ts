@@ -10,6 +10,8 @@ import { deferred, until } from '../support/until.js';
 checkLeaksAfterEach();
 
 const KIB = 1024;
+/** A tunnel that ends with its connection. */
+const AT_ONCE = { resumeWindowMs: 0 };
 const quiet = (stream: TunnelStream): TunnelStream => stream.on('error', () => {});
 
 async function codeOf(stream: TunnelStream): Promise<string> {
@@ -161,11 +163,11 @@ describe('writing from inside events', () => {
 describe('what a user of the relay does inside its events', () => {
   it("relay.close() in 'server.created': the listener and who waited learn GOING_AWAY", async () => {
     const fixture = await startRelay();
-    const waiting = StreamClient(fixture.dial()).connect('NAME', { waitMs: 60_000 });
+    const waiting = StreamClient(fixture.dial(AT_ONCE)).connect('NAME', { waitMs: 60_000 });
     const code = codeOf(waiting);
     await until(() => fixture.relay.stats().connects.pending === 1, 'the connect to wait');
     fixture.relay.on('server.created', () => void fixture.relay.close());
-    const listener = quietListener(fixture.dial(), 'NAME');
+    const listener = quietListener(fixture.dial(AT_ONCE), 'NAME');
     await listener.close();
     expect(await code).toBe('GOING_AWAY');
   });
@@ -173,7 +175,7 @@ describe('what a user of the relay does inside its events', () => {
   it("relay.close() in 'server.destroyed' and in 'connection'", async () => {
     for (const event of ['server.destroyed', 'connection'] as const) {
       const fixture = await startRelay();
-      const tunnel = fixture.dial();
+      const tunnel = fixture.dial(AT_ONCE);
       fixture.relay.on(event, () => void fixture.relay.close());
       await quietListener(tunnel, 'NAME').close();
       await tunnel.closed;
@@ -262,7 +264,7 @@ describe('an exception thrown by a callback of the user', () => {
 
   it("in a tunnel's 'error' still lets 'close' and closed come", async () => {
     const fixture = await startRelay();
-    const tunnel = fixture.dial();
+    const tunnel = fixture.dial(AT_ONCE);
     await tunnel.opened;
     const { thrown } = await whileThrowing(async () => {
       const closed = new Promise((resolve) => tunnel.on('close', resolve));

@@ -42,6 +42,9 @@ async function expectAlive(fixture: RelayFixture): Promise<void> {
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 const listen = (id: number, name = 'RAW'): Buffer => open(id, { kind: 'listen', name });
 const connect = (id: number, name = 'RAW', fields: object = {}): Buffer => open(id, { kind: 'connect', name }, fields);
+const PROGRESS = { epoch: 1, received: 0, ended: false, proof: 'guessed' };
+const resume = (id: number, target: object = {}, fields: object = { resume: PROGRESS }): Buffer =>
+  open(id, { kind: 'resume', endpoint: 'nobody', ...target }, fields);
 
 function withLength(bytes: Buffer, length: number): Buffer {
   const copy = Buffer.from(bytes);
@@ -79,6 +82,13 @@ const AFTER_HANDSHAKE: Breach[] = [
   { what: 'an OPEN that is an array', bytes: [frame(1, Type.OPEN, json([]))], code: 'PROTOCOL' },
   { what: 'an unknown target', bytes: [open(1, { kind: 'proxy', host: 'example.org' })], code: 'PROTOCOL' },
   { what: 'an OPEN without a uid', bytes: [open(1, { kind: 'plain' }, { uid: undefined })], code: 'PROTOCOL' },
+  { what: 'a notice', bytes: [frame(0, Type.GOAWAY, { code: 'GOING_AWAY', graceMs: 1000 })], code: 'PROTOCOL' },
+  {
+    what: 'DATA before the answer to a re-open',
+    bytes: [resume(1, { waitMs: 60_000 }), frame(1, Type.DATA, Buffer.from('x'))],
+    code: 'PROTOCOL',
+  },
+  { what: 'CLOSE on a listen stream that has not ended', bytes: [listen(1), frame(1, Type.CLOSE)], code: 'PROTOCOL' },
   { what: 'a PING of 7 bytes', bytes: [frame(0, Type.PING, Buffer.alloc(7))], code: 'PROTOCOL' },
   { what: 'a CREDIT past 2^53', bytes: [listen(1), frame(1, Type.CREDIT, Buffer.alloc(16, 0xff))], code: 'PROTOCOL' },
   {
@@ -150,6 +160,7 @@ describe('a breach on a pending connect', () => {
     { what: 'CREDIT before ACCEPT', code: 'PROTOCOL', frames: [frame(1, Type.CREDIT, offsets(0, 1000))] },
     { what: 'ACCEPT by the opener', code: 'PROTOCOL', frames: [frame(1, Type.ACCEPT, { credit: 0, meta: null })] },
     { what: 'an END that miscounts', code: 'PROTOCOL', frames: [frame(1, Type.END, offsets(1))] },
+    { what: 'CLOSE', code: 'PROTOCOL', frames: [frame(1, Type.CLOSE)] },
     {
       what: 'DATA after END',
       code: 'PROTOCOL',
@@ -185,6 +196,7 @@ describe('a breach on a joined stream', () => {
       code: 'PROTOCOL',
       frames: () => [frame(1, Type.END, offsets(0)), frame(1, Type.END, offsets(0))],
     },
+    { what: 'CLOSE before the end', code: 'PROTOCOL', frames: () => [frame(1, Type.CLOSE)] },
     {
       what: 'REFUSE on it',
       code: 'PROTOCOL',
@@ -300,6 +312,8 @@ describe('what is refused on its own stream, while the connection goes on', () =
     { what: 'a meta too large', bytes: connect(1, 'X', { meta: 'x'.repeat(8 * KIB) }), code: 'LIMIT_BYTES' },
     { what: 'a meta too deep', bytes: connect(1, 'X', { meta: nested(70) }), code: 'LIMIT_BYTES' },
     { what: 'a stream to the relay itself', bytes: open(1, { kind: 'plain' }), code: 'FORBIDDEN' },
+    { what: 'a stream at an endpoint that is not here', bytes: resume(1), code: 'RESUME_EXPIRED' },
+    { what: 'a re-open that says not from where', bytes: resume(1, {}, {}), code: 'RESUME_UNKNOWN' },
     { what: 'an offer id that was guessed', bytes: open(1, { kind: 'accept', offerId: newUid() }), code: 'CANCELED' },
   ];
 

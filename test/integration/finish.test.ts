@@ -66,10 +66,13 @@ describe("'finish' means delivered", () => {
     await readSeeded(stream, 0);
   });
 
-  it('never comes when the relay is killed between END and END_ACK: both ends get an error instead', async () => {
+  it.each([
+    { resumeWindowMs: 0, code: 'CONNECTION_LOST' },
+    { resumeWindowMs: 300, code: 'RESUME_EXPIRED' },
+  ])('never comes when the relay is killed before END_ACK: $code at both ends', async ({ resumeWindowMs, code }) => {
     const relay = await RelayProcess.start();
     const proxy = await TcpProxy.start(relay.url);
-    const tunnels: Tunnel[] = [connectTunnel(relay.url), connectTunnel(proxy.url)];
+    const tunnels: Tunnel[] = [relay.url, proxy.url].map((url) => connectTunnel(url, { resumeWindowMs }));
     const [near, far] = tunnels as [Tunnel, Tunnel];
     const accepted = new Promise<TunnelStream>((resolve) => {
       const listener = StreamServer(far, resolve).listen('KILLED');
@@ -81,6 +84,7 @@ describe("'finish' means delivered", () => {
     const stream = streams[0]!;
     await stream.opened;
     const [events, serverEvents] = [record(stream), record(server)];
+    const serverFailed = once(server, 'error');
     server.resume();
 
     proxy.hold('toPeer');
@@ -89,14 +93,15 @@ describe("'finish' means delivered", () => {
     const failed = once(stream, 'error');
     await relay.kill();
     const [error] = (await failed) as [TrunklineError];
-    expect(error.code).toBe('CONNECTION_LOST');
+    expect(error.code).toBe(code);
     await until(() => stream.closed, 'the stream to close');
     expect(events).toEqual(['error', 'close']);
 
     proxy.cut();
     await until(() => serverEvents.includes('close'), 'the server side to learn of it');
     expect(serverEvents).toEqual(['error', 'close']);
-    await Promise.all(tunnels.map((tunnel) => tunnel.closed));
+    expect((await serverFailed)[0]).toMatchObject({ code });
+    expect(await Promise.all(tunnels.map((tunnel) => tunnel.closed))).toMatchObject([{ code }, { code }]);
     await proxy.close();
   });
 });

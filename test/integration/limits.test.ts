@@ -37,6 +37,8 @@ describe('limits of the relay', () => {
     const error = await errorOf(third);
     expect(error).toMatchObject({ code: 'LIMIT_STREAMS', retryable: true });
     await finish(streams.pop()!);
+    // The listener's end of it counts until both have had their last word.
+    await until(() => fixture.relay.stats().splices.active === 1, 'the other end to be over as well');
     const again = client.connect('NAME');
     await again.opened;
     await finish(again, ...streams);

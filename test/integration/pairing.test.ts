@@ -60,7 +60,7 @@ describe('names', () => {
     await echoes(before, 'still here');
     const after = client.connect('HELD');
     await echoes(after, 'and for new ones');
-    expect(fixture.relay.stats().names).toEqual({ created: 1, destroyed: 0, active: 1 });
+    expect(fixture.relay.stats().names).toEqual({ created: 1, destroyed: 0, active: 1, reserved: 0 });
     await finish(before, after);
   });
 
@@ -108,11 +108,11 @@ describe('names', () => {
 });
 
 describe('a listener that goes away', () => {
-  it('abruptly: its clients get LISTENER_GONE within a second, the name is free', async () => {
+  it('abruptly, and not to come back: its clients get LISTENER_GONE within a second, the name is free', async () => {
     const fixture = await startRelay();
     const proxy = await TcpProxy.start(fixture.url);
     fixture.alsoClose.push(() => proxy.close());
-    const server = fixture.dial({}, proxy.url);
+    const server = fixture.dial({ resumeWindowMs: 0 }, proxy.url);
     await fixture.listen('GONE', (stream) => stream.on('error', () => {}), {}, server);
     const client = StreamClient(fixture.dial());
     const streams = [client.connect('GONE'), client.connect('GONE')];
@@ -198,11 +198,11 @@ describe('a client that goes away', () => {
     expect(fixture.relay.stats().connects).toMatchObject({ pending: 0, matched: 1 });
   });
 
-  it('abruptly: the listener side of its streams gets CONNECTION_LOST; on purpose: TUNNEL_CLOSED', async () => {
+  it('abruptly, and not to come back: the other side gets CONNECTION_LOST; on purpose: TUNNEL_CLOSED', async () => {
     const fixture = await startRelay();
     const proxy = await TcpProxy.start(fixture.url);
     fixture.alsoClose.push(() => proxy.close());
-    const lost = await fixture.pair('LOST', { client: fixture.dial({}, proxy.url) });
+    const lost = await fixture.pair('LOST', { client: fixture.dial({ resumeWindowMs: 0 }, proxy.url) });
     lost.client.on('error', () => {});
     const failed = errorOf(lost.server);
     proxy.cut();

@@ -6,11 +6,11 @@ import { describe, expect, test } from 'vitest';
 
 /** In bytes. A budget is raised on purpose, in the commit that needs it, never to make a test pass. */
 const BUDGETS: Record<string, { size: number; gzip: number }> = {
-  'trunkline.js': { size: 400_000, gzip: 76_000 },
-  'trunkline.min.js': { size: 172_000, gzip: 53_000 },
-  'trunkline.esm.js': { size: 172_000, gzip: 53_000 },
-  'index.browser.js': { size: 96_000, gzip: 24_000 },
-  'demo/demo.js': { size: 205_000, gzip: 64_000 },
+  'trunkline.js': { size: 469_000, gzip: 92_000 },
+  'trunkline.min.js': { size: 202_000, gzip: 61_700 },
+  'trunkline.esm.js': { size: 202_000, gzip: 61_700 },
+  'index.browser.js': { size: 143_500, gzip: 34_700 },
+  'demo/demo.js': { size: 228_500, gzip: 70_300 },
 };
 
 const SELF_CONTAINED = ['trunkline', 'trunkline.min', 'trunkline.esm', 'demo'];
@@ -29,6 +29,14 @@ function remainingImports(name: string): string[] {
   return [...new Set(imports.filter(({ external }) => external).map(({ path }) => path))].sort();
 }
 
+/** `@scope/name/file.js` and `name/` are files of a package. */
+function packageOf(path: string): string {
+  return path
+    .split('/')
+    .slice(0, path.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
 describe.each(IN_PAGES)('%s', (name) => {
   test('has nothing of the relay, of ws or of Node in it', () => {
     expect(inputs(name).filter((path) => /^relay\/|node_modules\/ws\/|^node:|\(disabled\)/.test(path))).toEqual([]);
@@ -43,7 +51,7 @@ test.each(SELF_CONTAINED)('%s needs nothing else', (name) => {
 test('index.browser leaves every package to the bundler, and names only real dependencies', () => {
   expect(inputs('index.browser').filter((path) => path.includes('node_modules'))).toEqual([]);
   const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
-  const needed = remainingImports('index.browser').map((path) => path.replace(/\/$/, ''));
+  const needed = remainingImports('index.browser').map(packageOf);
   expect(needed.filter((name) => !(name in dependencies))).toEqual([]);
 });
 

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 export interface PackedFile {
   path: string;
@@ -36,9 +36,10 @@ export function pack(): Packed {
 
   // What `npm install trunkline` would bring, and the one thing a TypeScript user of Node streams has anyway.
   const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
-  mkdirSync(join(modules, '@types'));
   for (const name of [...Object.keys(dependencies), '@types/node']) {
-    symlinkSync(resolve('node_modules', name), join(modules, name), 'junction');
+    const link = join(modules, name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(resolve('node_modules', name), link, 'junction');
   }
 
   return {

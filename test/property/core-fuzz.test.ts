@@ -12,7 +12,14 @@ import { announce, FUZZ_RUNS, PROPERTY_SEED } from './settings.js';
 
 const HEARTBEAT = { intervalMs: 25_000, timeoutMs: 20_000 };
 const HELLO = encodeHello({ version: 1, limits: DEFAULT_LIMITS });
-const WELCOME = encodeWelcome({ version: 1, limits: DEFAULT_LIMITS, heartbeat: HEARTBEAT, relayId: 'r' });
+const WELCOME = encodeWelcome({
+  version: 1,
+  limits: DEFAULT_LIMITS,
+  heartbeat: HEARTBEAT,
+  relayId: 'r',
+  resumeWindowMs: 60_000,
+});
+const ANSWER = { relayId: 'r', heartbeat: HEARTBEAT, resumeWindowMs: 60_000 };
 const MESSAGES_PER_CONNECTION = 10;
 const TIMEOUT = { timeout: 600_000 };
 
@@ -24,7 +31,7 @@ class Owner implements ConnectionOwner {
   constructor(private readonly isWelcoming: boolean) {}
 
   helloReceived(): void {
-    if (this.isWelcoming) this.connection?.welcome('r', HEARTBEAT, 0);
+    if (this.isWelcoming) this.connection?.welcome(ANSWER, 0);
   }
 
   welcomeReceived(): void {}
@@ -32,6 +39,8 @@ class Owner implements ConnectionOwner {
   openReceived(id: number): void {
     this.connection?.attach(id, new FakeAttachment(id, 100));
   }
+
+  noticeReceived(): void {}
 
   connectionEnded(): void {
     this.ends++;
@@ -84,7 +93,7 @@ test.each(Object.keys(STATES))('a connection that is %s neither throws nor ends 
     for (let count = 0; count < MESSAGES_PER_CONNECTION; count++) {
       connection.receive(anyMessage(random), count);
       if (random.chance(0.3)) drain(connection);
-      if (random.chance(0.1)) connection.welcome('r', HEARTBEAT, count);
+      if (random.chance(0.1)) connection.welcome(ANSWER, count);
     }
     drain(connection);
     connection.lost(new TrunklineError('CONNECTION_LOST'));
@@ -102,15 +111,25 @@ test('an endpoint with streams in every phase neither throws nor finds a defect 
   announce('tunnel', runs * MESSAGES_PER_CONNECTION);
   for (let run = 0; run < runs; run++) {
     const window = { windowBytes: 100_000, maxWindowBytes: 100_000 };
-    const tunnel = new TunnelCore({ limits: DEFAULT_LIMITS, window, randomId: () => random.id(), now: 0 });
+    const tunnel = new TunnelCore({
+      limits: DEFAULT_LIMITS,
+      window,
+      randomId: () => random.id(),
+      random: () => random.next(),
+      now: () => 0,
+      prove: (key, statement) => statement + key,
+      // Half of them would carry their streams on, and find out that there is nobody to do it with.
+      resumeWindowMs: run % 2 === 0 ? 60_000 : 0,
+    });
+    const connection = tunnel.dial();
     const streams = [
       tunnel.open({ kind: 'plain' }, null),
       tunnel.open({ kind: 'connect', name: 'n', waitMs: 0 }, null),
-      tunnel.open({ kind: 'listen', name: 'n' }, null),
+      tunnel.open({ kind: 'listen', name: 'n', claim: 0 }, null),
     ];
-    tunnel.connection.receive(WELCOME, 0);
+    connection.receive(WELCOME, 0);
     for (let count = 0; count < MESSAGES_PER_CONNECTION; count++) {
-      tunnel.connection.receive(anyMessage(random), count);
+      connection.receive(anyMessage(random), count);
       const stream = random.pick(streams);
       stream.write(new Uint8Array(random.integer(0, 50)));
       if (random.chance(0.2)) stream.end();
@@ -118,12 +137,12 @@ test('an endpoint with streams in every phase neither throws nor finds a defect 
         if (event.type === 'incoming') event.stream.accept();
         if (event.type === 'stream' && event.event.type === 'data') event.stream.consume(event.event.bytes.length);
       }
-      drain(tunnel.connection);
+      drain(connection);
     }
-    const { endReason } = tunnel.connection;
+    const { endReason } = connection;
     if (endReason?.code === 'INTERNAL' && endReason.cause !== undefined) throw endReason;
     tunnel.close(new TrunklineError('TUNNEL_CLOSED'));
-    expect([tunnel.streamCount, tunnel.connection.streamCount]).toEqual([0, 0]);
+    expect([tunnel.streamCount, connection.streamCount]).toEqual([0, 0]);
   }
 });
 

@@ -1,7 +1,7 @@
 import type { StreamCore, StreamEvent } from '../../src/core/stream.js';
-import type { TunnelCore } from '../../src/core/tunnel.js';
 import type { ErrorCode } from '../../src/protocol/codes.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
+import type { VirtualClock } from '../support/virtual-clock.js';
 
 /** The byte at an offset of one direction: nothing has to be stored to know what should have come. */
 function byteAt(salt: number, offset: number): number {
@@ -32,16 +32,19 @@ export class ModelStream {
   sawEnd = false;
   sawDelivered = false;
   failure: TrunklineError | undefined;
+  suspendedSince: number | undefined;
+  suspensions = 0;
   /** The other end, once it exists. */
   other: ModelStream | undefined;
   private lent: Uint8Array[] = [];
 
   constructor(
     readonly core: StreamCore,
-    readonly tunnel: TunnelCore,
+    private readonly clock: VirtualClock,
     private readonly saltOut: number,
     private readonly saltIn: number,
-    private readonly maxWindowBytes: number,
+    /** How much of either direction may lie here, and whether what was sent is kept to be sent again. */
+    private readonly limits: { maxBytes: number; retains: boolean },
   ) {}
 
   get isLive(): boolean {
@@ -76,7 +79,7 @@ export class ModelStream {
   destroy(code: ErrorCode = 'CANCELED'): void {
     if (!this.isLive) return;
     this.life = 'given up';
-    this.tunnel.reset(this.core, new TrunklineError(code, 'given up by the model'));
+    this.core.reset(new TrunklineError(code, 'given up by the model'));
   }
 
   // ── what it is told ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -96,6 +99,15 @@ export class ModelStream {
         return this.scribbleIfDrained();
       case 'delivered':
         return this.handleDelivered();
+      case 'suspended':
+        if (this.suspendedSince !== undefined) throw new Violation('suspended twice');
+        this.suspendedSince = this.clock.now();
+        this.suspensions++;
+        return;
+      case 'resumed':
+        if (this.suspendedSince === undefined) throw new Violation('resumed without being suspended');
+        this.suspendedSince = undefined;
+        return;
       case 'failed':
         this.life = 'failed';
         this.failure = event.error;
@@ -150,14 +162,23 @@ export class ModelStream {
 
   check(): void {
     const { unreadBytes, retainedBytes, pendingBytes } = this.core;
-    if (unreadBytes > this.maxWindowBytes) throw new Violation(`${unreadBytes} bytes lie unread`);
+    if (unreadBytes > this.limits.maxBytes) throw new Violation(`${unreadBytes} bytes lie unread`);
     if (!this.isLive) {
       if (retainedBytes + pendingBytes > 0) throw new Violation(`a stream that is ${this.life} still holds bytes`);
       return;
     }
     if (unreadBytes !== this.received - this.consumed) throw new Violation('the unread bytes are miscounted');
-    const known = this.other?.consumed ?? 0;
-    if (!this.sawDelivered && retainedBytes + pendingBytes < this.written - known)
-      throw new Violation('bytes are gone that the other side has not consumed');
+    if (retainedBytes > this.limits.maxBytes) throw new Violation(`${retainedBytes} bytes are retained`);
+    // A stream that goes on elsewhere is told what the other side has, read or not.
+    const known = this.other?.received ?? 0;
+    if (this.limits.retains && !this.sawDelivered && retainedBytes + pendingBytes < this.written - known)
+      throw new Violation('bytes are gone that the other side has not got');
+  }
+
+  describe(): string {
+    const { written, received, hasOpened, hasEnded, sawEnd, sawDelivered, life } = this;
+    const { currentPhase: phase, pendingBytes, retainedBytes, unreadBytes, isInitiator, isSuspended } = this.core;
+    const seen = { life, written, received, hasOpened, hasEnded, sawEnd, sawDelivered };
+    return JSON.stringify({ ...seen, phase, pendingBytes, retainedBytes, unreadBytes, isInitiator, isSuspended });
   }
 }

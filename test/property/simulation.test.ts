@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { TrunklineError } from '../../src/protocol/errors.js';
 import { World, type WorldOptions } from './world.js';
 
 const OPTIONS: WorldOptions = {
@@ -15,7 +16,7 @@ const OPTIONS: WorldOptions = {
 
 /** Every step's time, and how many bytes had arrived where by then. */
 function trace(seed: number): string[] {
-  const world = new World({ ...OPTIONS, seed });
+  const world = new World({ ...OPTIONS, seed }).start();
   const steps: string[] = [];
   const { afterStep } = world.network;
   world.network.afterStep = () => {
@@ -39,7 +40,7 @@ test('a seed replays exactly, another one runs differently', () => {
 });
 
 test('a cut ends both cores, and loses what was on its way', () => {
-  const world = new World(OPTIONS);
+  const world = new World(OPTIONS).start();
   world.network.settle();
   const [link] = world.network.openLinks;
   for (const tunnel of world.tunnels) tunnel.hasClosed = true;
@@ -53,7 +54,7 @@ test('a cut ends both cores, and loses what was on its way', () => {
 });
 
 test('one half of a connection may go dead: both sides find out by silence alone', () => {
-  const world = new World(OPTIONS);
+  const world = new World(OPTIONS).start();
   world.network.settle();
   const [link] = world.network.openLinks;
   for (const tunnel of world.tunnels) tunnel.hasClosed = true;
@@ -62,4 +63,47 @@ test('one half of a connection may go dead: both sides find out by silence alone
   expect([link!.dialer.hasEnded, link!.acceptor.hasEnded]).toEqual([false, false]);
   world.network.elapse(46_000);
   expect([link!.dialer.hasEnded, link!.acceptor.endReason?.code]).toEqual([true, 'CONNECTION_LOST']);
+});
+
+describe('a connection that is torn', () => {
+  function torn(first: 'dialer' | 'acceptor') {
+    const world = new World(OPTIONS).start();
+    world.network.settle();
+    const link = world.network.openLinks[0]!;
+    for (const tunnel of world.tunnels) tunnel.hasClosed = true;
+    link.tear(first, 3000);
+    return { world, link };
+  }
+
+  test.each([
+    ['dialer', 'acceptor'],
+    ['acceptor', 'dialer'],
+  ] as const)('is known to the %s now, and to the %s later', (first, other) => {
+    const { world, link } = torn(first);
+    expect([link[first].hasEnded, link[other].hasEnded]).toEqual([true, false]);
+    world.network.elapse(2999);
+    expect(link[other].hasEnded).toBe(false);
+    world.network.elapse(1);
+    expect([link[other].endReason?.code, link.isClosed]).toEqual(['CONNECTION_LOST', true]);
+  });
+
+  test('carries nothing from the one who does not know', () => {
+    const { world, link } = torn('acceptor');
+    const stream = world.tunnels[0]!.core.open({ kind: 'connect', name: 'n1', waitMs: 1000 }, null);
+    world.network.elapse(2999);
+    expect([link.up.isEmpty, stream.currentPhase, world.tunnels[1]!.offers]).toEqual([true, 'opening', []]);
+  });
+});
+
+test('the end of one side of a connection that is dead both ways is not the end of the other', () => {
+  const world = new World(OPTIONS).start();
+  world.network.settle();
+  const link = world.network.openLinks[0]!;
+  for (const tunnel of world.tunnels) tunnel.hasClosed = true;
+  for (const pipe of [link.up, link.down]) pipe.swallow();
+  link.dialer.fail(new TrunklineError('TUNNEL_CLOSED'));
+  world.network.settle();
+  expect([link.dialer.hasEnded, link.acceptor.hasEnded]).toEqual([true, false]);
+  world.network.elapse(46_000);
+  expect([link.acceptor.endReason?.code, link.isClosed]).toEqual(['CONNECTION_LOST', true]);
 });

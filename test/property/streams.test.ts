@@ -50,6 +50,7 @@ const worldOptions: fc.Arbitrary<WorldOptions> = fc
     delayMs: fc.constantFrom<readonly [number, number]>([0, 0], [1, 1], [0, 200]),
     bufferBytes: fc.constantFrom(1, 5000, 128 * 1024),
     stallChance: fc.constantFrom(0, 0.05, 0.5),
+    resumeWindowMs: fc.constantFrom(0, 120_000),
   })
   .map(({ windowBytes, growth, delayMs, bufferBytes, stallChance, ...rest }) => ({
     ...rest,
@@ -63,7 +64,7 @@ function perform(world: World, { kind, chooser, other, bytes }: Operation): void
   const count = Math.ceil((bytes * world.options.window.windowBytes) / 1000);
   switch (kind) {
     case 'connect': {
-      const peers = world.tunnels.filter(({ relay }) => relay === tunnel.relay);
+      const peers = world.tunnels.filter(({ relayIndex }) => relayIndex === tunnel.relayIndex);
       // Two ends each.
       if (world.streams.length < 2 * MAX_STREAMS)
         world.connect(tunnel, peers[other % peers.length]!, other % 3 === 0 ? 30_000 : 0);
@@ -104,7 +105,7 @@ function perform(world: World, { kind, chooser, other, bytes }: Operation): void
 }
 
 function run(options: WorldOptions, operations: readonly Operation[]): void {
-  const world = new World(options);
+  const world = new World(options).start();
   for (const operation of operations) {
     perform(world, operation);
     world.observe();

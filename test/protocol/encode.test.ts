@@ -14,6 +14,12 @@ test.each([
   ],
   ['GOAWAY', encode.encodeGoaway({ code: 'PROTOCOL', reason: 'é' }), { code: 'PROTOCOL', reason: 'é' }],
   [
+    'GOAWAY',
+    encode.encodeNotice({ code: 'GOING_AWAY', reason: '' }, 5),
+    { code: 'GOING_AWAY', reason: '', graceMs: 5 },
+  ],
+  ['DETACH', encode.encodeDetach(0, { code: 'CONNECTION_LOST', reason: '' }), { code: 'CONNECTION_LOST', reason: '' }],
+  [
     'RESET',
     encode.encodeReset(0, { code: 'CANCELED', reason: '', appCode: undefined }),
     { code: 'CANCELED', reason: '' },
@@ -27,6 +33,7 @@ test.each([
 
 test('stream frames carry their id, up to the largest', () => {
   expect(readMessage(encode.encodeEndAck(0xffff_ffff))).toEqual([{ type: 'END_ACK', id: 0xffff_ffff }]);
+  expect(readMessage(encode.encodeClose(3))).toEqual([{ type: 'CLOSE', id: 3 }]);
   expect(readMessage(encode.encodePing(new Uint8Array(8).fill(7)))).toEqual([
     { type: 'PING', id: 0, payload: '07'.repeat(8) },
   ]);

@@ -7,6 +7,7 @@ import {
   parseFields,
   readAccept,
   readError,
+  readGrace,
   readHello,
   readOffer,
   readOpen,
@@ -37,17 +38,49 @@ test('known fields are copied, others are not', () => {
     limits: LIMITS_BEFORE_HANDSHAKE,
     heartbeat: { intervalMs: 1, timeoutMs: 2 },
     relayId: '',
+    resumeWindowMs: 0,
   });
   expect(readOffer({ id: uid, uid, name: 'n', more: 1 })).toEqual({ id: uid, uid, name: 'n', meta: null });
 });
 
-test('no token is no field, not an undefined one', () => {
-  expect('token' in readHello({ version: 1 })).toBe(false);
+test('what a stream that is carried on says of itself, without what else is there', () => {
+  const progress = { received: 7, ended: true, proof: 'p' };
+  const resume = { ...progress, epoch: 1 };
+  const target = { kind: 'resume', endpoint: 'e', waitMs: 0 };
+  const opened = readOpen({ uid, credit: 0, target, key: uid, resume: { ...resume, more: 1 } });
+  expect(opened).toEqual({ uid, credit: 0, meta: null, target, key: uid, resume });
+  const answer = { credit: 1, endpoint: 'e', claim: 3 };
+  expect(readAccept({ ...answer, resume: { ...resume, more: 1 } })).toEqual({
+    ...answer,
+    meta: null,
+    resume: progress,
+  });
+  expect(readOffer({ id: uid, uid, name: 'n', key: uid, resume })).toMatchObject({ key: uid, resume });
+  const listen = { kind: 'listen', name: 'n', owner: 'o', claim: 3 };
+  expect(readOpen({ uid, credit: 0, target: listen }).target).toEqual(listen);
+  expect(readHello({ version: 1, endpoint: uid }).endpoint).toBe(uid);
+  expect(readGrace({ graceMs: 0 })).toEqual({ graceMs: 0 });
+});
+
+test('what is missing is no field, not an undefined one', () => {
+  expect(Object.keys(readHello({ version: 1 }))).toEqual(['version', 'limits']);
+  expect(Object.keys(readOpen({ uid, credit: 0, target: { kind: 'plain' } }))).toEqual([
+    'uid',
+    'credit',
+    'meta',
+    'target',
+  ]);
+  expect(Object.keys(readAccept({ credit: 0 }))).toEqual(['credit', 'meta']);
+  expect(readGrace({})).toEqual({});
 });
 
 test('a name of any form gets through: it is refused alone, later', () => {
   const name = '\u0000'.repeat(2000);
-  expect(readOpen({ uid, credit: 0, target: { kind: 'listen', name } }).target).toEqual({ kind: 'listen', name });
+  expect(readOpen({ uid, credit: 0, target: { kind: 'listen', name } }).target).toEqual({
+    kind: 'listen',
+    name,
+    claim: 0,
+  });
 });
 
 test.each([
@@ -93,6 +126,7 @@ test('whatever JSON comes, a reader returns or says PROTOCOL', () => {
     readAccept,
     readOffer,
     readRefuse,
+    readGrace,
     (fields: object) => readError(fields as never, 'X'),
   ];
   fc.assert(

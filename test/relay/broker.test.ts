@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { RelayOptions } from '../../relay/options.js';
 import type { RelayCore } from '../../relay/relay-core.js';
-import { encodeEndAck, encodeRefuse, encodeReset } from '../../src/protocol/encode.js';
+import { encodeClose, encodeEndAck, encodeRefuse, encodeReset } from '../../src/protocol/encode.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
 import { CorePeer, creditFrame, dataFrame, endFrame, makeRelay } from './core-peer.js';
 
@@ -93,7 +93,7 @@ describe('connect', () => {
     expect(client.frames()).toMatchObject([{ type: 'ACCEPT', id, accept: { meta: 'hi', credit: 16_384 } }]);
     expect(listener.told()).toEqual([`ACCEPT ${far} 1000000`]);
     expectNothingPending();
-    expect(core.stats.splices).toEqual({ opened: 1, closed: 0, active: 1 });
+    expect(core.stats.splices).toEqual({ opened: 1, closed: 0, active: 1, detached: 0 });
   });
 
   test('waits for a listener when it asked to, in order of arrival', () => {
@@ -142,7 +142,7 @@ describe('connect', () => {
     expect(client.told()).toEqual([`RESET ${third} LIMIT_STREAMS`]);
     client.send(encodeReset(second, { code: 'CANCELED', reason: '' }));
     client.connect('n');
-    expect(client.told()).toEqual([]);
+    expect(client.told()).toEqual([`CLOSE ${second}`]);
   });
 
   test('is refused with what the listener says, and nobody else may answer', () => {
@@ -268,7 +268,7 @@ describe('a splice', () => {
     listener.told();
   });
 
-  test('is over when both directions are acknowledged, and passes END_ACK on, not before', () => {
+  test('passes END_ACK on, makes none up, and is over when both sides have said CLOSE', () => {
     client.send(dataFrame(id, new Uint8Array(3)), endFrame(id, 3));
     expect(client.told()).toEqual([]);
     expect(listener.told()).toEqual([`DATA ${far} 3`, `END ${far} 3`]);
@@ -276,22 +276,30 @@ describe('a splice', () => {
     expect(client.told().sort()).toEqual([`END ${id} 0`, `END_ACK ${id}`]);
     client.send(encodeEndAck(id));
     expect(listener.told()).toEqual([`END_ACK ${far}`]);
-    expect(core.stats.splices).toEqual({ opened: 1, closed: 1, active: 0 });
+    expect(core.stats.splices.active).toBe(1);
+    listener.send(encodeClose(far));
+    expect(client.told()).toEqual([`CLOSE ${id}`]);
+    client.send(encodeClose(id));
+    expect(listener.told()).toEqual([`CLOSE ${far}`]);
+    expect(core.stats.splices).toEqual({ opened: 1, closed: 1, active: 0, detached: 0 });
     expect([client.connection.streamCount, listener.connection.streamCount]).toEqual([0, 1]);
   });
 
-  test('passes RESET on with its reason', () => {
+  test('passes RESET on with its reason, and the CLOSE that answers it', () => {
     listener.send(encodeReset(far, { code: 'CANCELED', reason: 'why', appCode: 'E' }));
     expect(client.frames()).toMatchObject([
       { type: 'RESET', id, error: { code: 'CANCELED', reason: 'why', appCode: 'E' } },
     ]);
+    expect(core.stats.splices.active).toBe(1);
+    client.send(encodeClose(id));
+    expect(listener.told()).toEqual([`CLOSE ${far}`]);
     expect(core.stats.splices.active).toBe(0);
+    expect([client.connection.streamCount, listener.connection.streamCount]).toEqual([0, 1]);
   });
 
   test('an overlong reason is cut, and reaches the other side', () => {
     listener.send(encodeReset(far, { code: 'CANCELED', reason: '\u0001'.repeat(2700) }));
     expect(client.told()).toEqual([`RESET ${id} CANCELED`]);
-    expect(core.stats.splices.active).toBe(0);
   });
 
   test('a lost listener is LISTENER_GONE, a lost client CONNECTION_LOST, one that closed TUNNEL_CLOSED', () => {

@@ -9,6 +9,7 @@ import { interpret } from '../../relay/cli-main.js';
 import { connectTunnel, StreamClient, StreamServer } from '../../src/index.js';
 import { Program, run, stopAllPrograms } from '../docs/program.js';
 import { checkLeaksAfterEach } from '../support/leak-check.js';
+import { RawPeer, Type } from '../support/raw-peer.js';
 
 const CLI = 'relay/cli.ts';
 const cli = (...args: string[]) => run(CLI, args);
@@ -61,6 +62,7 @@ describe('what it says of itself', () => {
       expect(stdout).toMatch(/--port NUMBER .*\(default 8080\)/);
       expect(stdout).toMatch(/--host ADDRESS .*\(default 127\.0\.0\.1\)/);
       expect(stdout).toMatch(/--path PATH .*\(default \/trunkline\)/);
+      expect(stdout).toMatch(/--grace SECONDS .*\(default 10\)/);
       expect(stdout).toMatch(/-q, --quiet .*\n/);
       expect(stdout).toMatch(/Examples:\n( {2}trunkline relay.+\n){2,}/);
     },
@@ -98,6 +100,14 @@ describe('a command line that makes no sense', () => {
     ['a fraction of a port', ['relay', '--port', '80.5'], 'not "80.5"'],
     ['a negative port', ['relay', '--port', '-1'], 'not "-1"'],
     ['a port out of range', ['relay', '-p', '65536'], 'not "65536"'],
+    [
+      'a grace that is a word',
+      ['relay', '--grace', 'long'],
+      '--grace must be a whole number from 0 to 86400, not "long"',
+    ],
+    ['a negative grace', ['relay', '--grace', '-1'], 'not "-1"'],
+    ['a fraction of a grace', ['relay', '--grace', '0.5'], 'not "0.5"'],
+    ['a grace without end', ['relay', '--grace', '86401'], 'not "86401"'],
     ['a path without its slash', ['relay', '--path', 'live'], '--path must start with /'],
     ['a path with a query', ['relay', '--path', '/a?b'], '--path must start with /'],
     ['a path that a URL spells otherwise', ['relay', '--path', '/ö'], 'unlike "/ö"'],
@@ -227,32 +237,64 @@ describe('a running relay', () => {
 });
 
 describe('told to stop', () => {
-  test.each(['SIGTERM', 'SIGINT'] as const)('by %s, it says GOING_AWAY to a client and ends with 0', async (signal) => {
-    const { program, url } = await startCli();
-    const tunnel = connectTunnel(url);
-    const listener = StreamServer(tunnel, (stream) => stream.resume().on('error', () => {})).listen('held');
-    const lost: unknown[] = [];
-    listener.on('error', (error) => lost.push(error.code));
-    await listener.ready;
-    const stream = StreamClient(tunnel).connect('held');
-    stream.on('error', (error) => lost.push((error as { code?: string }).code));
-    await stream.opened;
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'by %s, without a grace it says GOING_AWAY to a client and ends with 0',
+    async (signal) => {
+      const { program, url } = await startCli('--grace', '0');
+      const tunnel = connectTunnel(url, { resumeWindowMs: 0 });
+      const listener = StreamServer(tunnel, (stream) => stream.resume().on('error', () => {})).listen('held');
+      const lost: unknown[] = [];
+      listener.on('error', (error) => lost.push(error.code));
+      await listener.ready;
+      const stream = StreamClient(tunnel).connect('held');
+      stream.on('error', (error) => lost.push((error as { code?: string }).code));
+      await stream.opened;
 
-    program.kill(signal);
-    expect(await tunnel.closed).toMatchObject({ code: 'GOING_AWAY', message: 'the relay is closing', retryable: true });
-    expect(await program.exit).toEqual({ code: 0, signal: null });
-    expect(lost).toEqual(['GOING_AWAY', 'GOING_AWAY']);
-    expect(program.lines).toContain('destroyed held');
-    expect(program.stderr).toBe('');
-  });
+      program.kill(signal);
+      expect(await tunnel.closed).toMatchObject({
+        code: 'GOING_AWAY',
+        message: 'the relay is closing',
+        retryable: true,
+      });
+      expect(await program.exit).toEqual({ code: 0, signal: null });
+      expect(lost).toEqual(['GOING_AWAY', 'GOING_AWAY']);
+      expect(program.lines).toContain('destroyed held');
+      expect(program.stderr).toBe('');
+    },
+  );
 
   test('twice in a blink, as npx does it for one Ctrl-C, it still closes in order', async () => {
-    const { program, url } = await startCli();
-    const tunnel = connectTunnel(url);
+    const { program, url } = await startCli('--grace', '0');
+    const tunnel = connectTunnel(url, { resumeWindowMs: 0 });
     await tunnel.opened;
     program.kill('SIGINT');
     program.kill('SIGTERM');
     expect(await tunnel.closed).toMatchObject({ code: 'GOING_AWAY' });
+    expect(await program.exit).toEqual({ code: 0, signal: null });
+  });
+
+  test.each(['SIGTERM', 'SIGINT'] as const)('by %s, it ends with 0 once its clients have moved', async (signal) => {
+    const { program, url } = await startCli();
+    const clients = [await RawPeer.ready(url), await RawPeer.ready(url)];
+    program.kill(signal);
+    for (const client of clients) {
+      const { code, graceMs, retryAfterMs } = await client.nextPayload(Type.GOAWAY);
+      expect([code, graceMs]).toEqual(['GOING_AWAY', 10_000]);
+      expect(retryAfterMs).toBeLessThanOrEqual(2_500);
+      await client.close();
+    }
+    expect(await program.exit).toEqual({ code: 0, signal: null });
+    expect(program.stderr).toBe('');
+  });
+
+  test('it ends those that stay when their grace is over', async () => {
+    const { program, url } = await startCli('--grace', '1');
+    const client = await RawPeer.ready(url);
+    program.kill('SIGTERM');
+    expect(await client.nextPayload(Type.GOAWAY)).toMatchObject({ code: 'GOING_AWAY', graceMs: 1000 });
+    const last = await client.goaway();
+    expect(last).toMatchObject({ code: 'GOING_AWAY', reason: 'the relay is closing' });
+    expect(last).not.toHaveProperty('graceMs');
     expect(await program.exit).toEqual({ code: 0, signal: null });
   });
 
@@ -270,6 +312,7 @@ describe('told to stop', () => {
   test('again and again while a client does not let go, it ends at once', async () => {
     const { program, port, url } = await startCli();
     const client = await frozenClient(port, new URL(url).pathname);
+    const closed = once(client, 'close');
     // Insists until it is gone. The orderly end would come too, later, and with 0.
     const insist = setInterval(() => program.kill('SIGTERM'), 50);
     try {
@@ -277,7 +320,7 @@ describe('told to stop', () => {
     } finally {
       clearInterval(insist);
       client.destroy();
-      await once(client, 'close');
+      await closed;
     }
   });
 });

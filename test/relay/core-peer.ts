@@ -3,21 +3,39 @@ import { RelayCore } from '../../relay/relay-core.js';
 import type { ConnectionCore } from '../../src/core/connection.js';
 import { decodeMessage } from '../../src/protocol/decode.js';
 import { encodeHello, encodeOpen, writeCredit, writeDataHeader, writeEnd } from '../../src/protocol/encode.js';
-import type { Frame, Offer, Open } from '../../src/protocol/frames.js';
+import type { Frame, Offer, Open, OpenFrame } from '../../src/protocol/frames.js';
 import { DEFAULT_LIMITS, type Limits } from '../../src/protocol/limits.js';
 
 let idCount = 0;
 export const nextId = (): string => (++idCount).toString(16).padStart(32, '0');
 
-export function makeRelay(options: RelayOptions = {}): { core: RelayCore; told: string[] } {
+/** An endpoint's secret, by a name for it. */
+const secretOf = (endpoint: string): string => Buffer.from(endpoint).toString('hex').padStart(32, '0');
+const hash = (secret: string): string => `id of ${secret}`;
+
+/** What the relay tells others of it. */
+export const publicId = (endpoint: string): string => hash(secretOf(endpoint));
+
+/** `clock`: what the relay takes for the time. Its claims start at 1000 and rise by one each. */
+export function makeRelay(
+  options: RelayOptions = {},
+  clock = { now: 0 },
+): { core: RelayCore; told: string[]; clock: { now: number } } {
   const told: string[] = [];
-  const core = new RelayCore(resolveOptions(options), nextId(), nextId, {
+  let claims = 1000;
+  const environment = {
+    randomId: nextId,
+    hash,
+    newClaim: () => claims++,
+    now: () => clock.now,
+  };
+  const core = new RelayCore(resolveOptions(options), nextId(), environment, {
     created: (name) => told.push(`created ${name}`),
     destroyed: (name) => told.push(`destroyed ${name}`),
     tunnelOpened: () => {},
     defectFound: (error) => told.push(`defect ${error.message}`),
   });
-  return { core, told };
+  return { core, told, clock };
 }
 
 export function dataFrame(id: number, payload: Uint8Array, exhausted = false): Uint8Array {
@@ -42,16 +60,21 @@ export function endFrame(id: number, finalOffset: number): Uint8Array {
 /** A peer of a relay's core that says frame by frame what it wants, allowed or not. */
 export class CorePeer {
   readonly connection: ConnectionCore;
+  /** What it was sent in answer to its HELLO. */
+  readonly hello: Frame[];
   private nextStreamId = 1;
 
   constructor(
     readonly relay: RelayCore,
     limits: Partial<Limits> = {},
-    private readonly now = 0,
+    /** Changes when a test says so: what is sent is sent at this time. */
+    public now = 0,
+    endpoint?: string,
   ) {
     this.connection = relay.accept(now);
-    this.send(encodeHello({ version: 1, limits: { ...DEFAULT_LIMITS, ...limits } }));
-    this.frames();
+    const identity = endpoint === undefined ? {} : { endpoint: secretOf(endpoint) };
+    this.send(encodeHello({ version: 1, limits: { ...DEFAULT_LIMITS, ...limits }, ...identity }));
+    this.hello = this.frames();
   }
 
   send(...parts: Uint8Array[]): void {
@@ -67,8 +90,14 @@ export class CorePeer {
     return id;
   }
 
-  listen(name: string): number {
-    return this.open({ kind: 'listen', name });
+  listen(name: string, { owner, claim = 0 }: { owner?: string; claim?: number } = {}): number {
+    return this.open({ kind: 'listen', name, owner, claim });
+  }
+
+  /** Asks for a stream at the endpoint with that secret. */
+  resume(endpoint: string, fields: Partial<Open> = {}, waitMs = 0): number {
+    const resume = { epoch: 1, received: 0, ended: false, proof: 'p' };
+    return this.open({ kind: 'resume', endpoint: publicId(endpoint), waitMs }, { resume, ...fields });
   }
 
   connect(name: string, fields: Partial<Open> = {}, waitMs = 0): number {
@@ -92,9 +121,12 @@ export class CorePeer {
     return this.frames().map((frame) => {
       switch (frame.type) {
         case 'GOAWAY':
-          return `GOAWAY ${frame.error.code}`;
+          return frame.graceMs === undefined
+            ? `GOAWAY ${frame.error.code}`
+            : `notice ${frame.error.code} ${frame.graceMs}`;
         case 'RESET':
-          return `RESET ${frame.id} ${frame.error.code}`;
+        case 'DETACH':
+          return `${frame.type} ${frame.id} ${frame.error.code}`;
         case 'ACCEPT':
           return `ACCEPT ${frame.id} ${frame.accept.credit}`;
         case 'DATA':
@@ -107,6 +139,11 @@ export class CorePeer {
           return 'id' in frame ? `${frame.type} ${frame.id}` : frame.type;
       }
     });
+  }
+
+  /** The streams that the relay opens here now. */
+  opened(): OpenFrame[] {
+    return this.frames().filter((frame) => frame.type === 'OPEN');
   }
 
   offers(): Offer[] {

@@ -182,7 +182,63 @@ describe('a large frame', () => {
   });
 });
 
-test('discard forgets what is queued', () => {
+describe('of a stream that is carried on', () => {
+  const carriedOn = (ended = false) => {
+    const flow = new Flow(0);
+    flow.startAt({ received: 500, ended });
+    return flow;
+  };
+
+  test('starts where the sink is: offsets, credit and END count from the first byte of the stream', () => {
+    const flow = carriedOn();
+    expect(() => flow.receiveData(data(1))).toThrow(breach('FLOW_CONTROL'));
+    flow.receiveCredit(0, 504);
+    expect(flow.grant(AHEAD)).toEqual({ consumed: 0, credit: 504 });
+    flow.receiveData(data(4));
+    expect(pass(flow)).toEqual(['DATA 9 0,1,2,3']);
+    expect(() => flow.receiveCredit(505, 600)).toThrow(breach('PROTOCOL'));
+    flow.receiveCredit(504, 9_000);
+    expect(flow.grant(AHEAD)).toEqual({ consumed: 504, credit: 504 + AHEAD });
+    expect(() => flow.receiveEnd(4)).toThrow(breach('PROTOCOL'));
+    flow.receiveEnd(504);
+    expect(pass(flow)).toEqual(['END 9 504']);
+  });
+
+  test('credit below what the sink has received is no credit, and no harm', () => {
+    const flow = carriedOn();
+    flow.receiveCredit(0, 10);
+    expect(flow.sendableBytes(FRAME)).toBe(0);
+    expect(flow.grant(AHEAD)).toEqual({ consumed: 0, credit: 500 });
+  });
+
+  test('an early window is counted from there', () => {
+    const flow = new Flow(10);
+    flow.startAt({ received: 500, ended: false });
+    flow.receiveData(data(10));
+    expect(() => flow.receiveData(data(1))).toThrow(breach('FLOW_CONTROL'));
+  });
+
+  test('one that had ended is done', () => {
+    const flow = carriedOn(true);
+    expect([flow.isDone, flow.sendableBytes(FRAME), flow.isGrantDue(AHEAD)]).toEqual([true, 0, false]);
+    expect(() => flow.receiveData(data(1))).toThrow(breach('PROTOCOL'));
+    expect(() => flow.receiveEnd(500)).toThrow(breach('PROTOCOL'));
+    expect(() => flow.receiveEndAck()).toThrow(breach('PROTOCOL'));
+  });
+});
+
+test('discard forgets what is queued, END included, and not that all was delivered', () => {
+  const ended = new Flow(10);
+  ended.receiveEnd(0);
+  ended.discard();
+  expect(ended.sendableBytes(FRAME)).toBe(0);
+  const done = new Flow(10);
+  done.receiveEnd(0);
+  pass(done);
+  done.receiveEndAck();
+  done.discard();
+  expect(done.isDone).toBe(true);
+
   const flow = new Flow(10);
   flow.receiveCredit(0, 10);
   flow.receiveData(data(10));

@@ -3,12 +3,12 @@ import { type PendingConnect, PendingConnects } from '../../relay/pending-connec
 
 let count = 0;
 function waiting(name: string, deadline: number): PendingConnect {
-  return { kind: 'waiting', leg: {}, uid: '', name, meta: null, deadline } as unknown as PendingConnect;
+  return { kind: 'waiting', leg: {}, open: {}, name, waitUntil: deadline, deadline } as unknown as PendingConnect;
 }
 
 function offered(name: string, deadline: number): PendingConnect {
   const offerId = `offer ${++count}`;
-  return { kind: 'offered', leg: {}, uid: '', name, meta: null, deadline, offerId } as unknown as PendingConnect;
+  return { kind: 'offered', leg: {}, open: {}, name, waitUntil: 0, deadline, offerId } as unknown as PendingConnect;
 }
 
 const offerIdOf = (pending: PendingConnect) => (pending as { offerId: string }).offerId;

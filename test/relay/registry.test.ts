@@ -1,32 +1,59 @@
-import { expect, test } from 'vitest';
-import { type Registration, Registry } from '../../relay/registry.js';
+import { beforeEach, expect, test } from 'vitest';
+import { type Holder, type Lease, Registry } from '../../relay/registry.js';
 
-function registration(name: string): Registration {
-  return { name, stream: {}, connection: {} } as unknown as Registration;
+const LEASE: Lease = { owner: 'me', claim: 1, endpoint: undefined };
+
+function holder(name: string): Holder {
+  return { name, stream: {}, connection: {} } as unknown as Holder;
 }
 
-test('created and destroyed alternate, and only the holder can end its name', () => {
-  const told: string[] = [];
-  const registry = new Registry({
+let told: string[];
+let registry: Registry;
+
+beforeEach(() => {
+  told = [];
+  registry = new Registry({
     created: (name) => told.push(`created ${name}`),
     destroyed: (name) => told.push(`destroyed ${name}`),
   });
-  const [first, second] = [registration('n'), registration('n')];
-  registry.add(first);
-  expect(registry.find('n')).toBe(first);
-  expect(registry.remove(first)).toBe(true);
-  expect(registry.remove(first)).toBe(false);
-  registry.add(second);
-  expect(registry.remove(first)).toBe(false);
-  expect(registry.find('n')).toBe(second);
+});
+
+test('created and destroyed alternate, and tell of nothing between', () => {
+  const [first, second] = [holder('n'), holder('n')];
+  registry.hold(first, LEASE);
+  expect([registry.holderOf('n'), registry.isHeldBy(first)]).toEqual([first, true]);
+  registry.hold(second, { ...LEASE, claim: 2 });
+  expect([registry.isHeldBy(first), registry.isHeldBy(second)]).toEqual([false, true]);
+  registry.reserve(second, 100);
+  registry.hold(first, LEASE);
   expect([registry.size, registry.names()]).toEqual([1, ['n']]);
-  registry.remove(second);
+  registry.remove('n');
+  registry.remove('n');
   expect([registry.size, registry.find('n')]).toEqual([0, undefined]);
-  expect(told).toEqual(['created n', 'destroyed n', 'created n', 'destroyed n']);
+  registry.hold(first, LEASE);
+  expect(told).toEqual(['created n', 'destroyed n', 'created n']);
+});
+
+test('a reserved name has no holder, keeps its lease, and expires', () => {
+  registry.hold(holder('n'), LEASE);
+  const returning = holder('m');
+  registry.hold(returning, LEASE);
+  registry.reserve(registry.holderOf('n')!, 100);
+  registry.reserve(returning, 50);
+  expect([registry.holderOf('n'), registry.find('n')?.lease, registry.reservedCount]).toEqual([undefined, LEASE, 2]);
+  expect(registry.nextDeadline()).toBe(50);
+  registry.hold(returning, LEASE);
+  expect(registry.expired(99)).toEqual([]);
+  expect(registry.expired(100)).toEqual(['n']);
+  registry.remove('n');
+  expect([registry.names(), registry.reservedCount, registry.nextDeadline()]).toEqual([
+    ['m'],
+    0,
+    Number.POSITIVE_INFINITY,
+  ]);
 });
 
 test('names are told apart by case', () => {
-  const registry = new Registry({ created: () => {}, destroyed: () => {} });
-  registry.add(registration('a'));
+  registry.hold(holder('a'), LEASE);
   expect(registry.find('A')).toBeUndefined();
 });

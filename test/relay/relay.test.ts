@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { RelayConnection } from '../../relay/index.js';
 import { StreamClient, StreamServer, type TrunklineError, type TunnelStream } from '../../src/index.js';
 import { checkLeaksAfterEach } from '../support/leak-check.js';
-import { RawPeer } from '../support/raw-peer.js';
+import { RawPeer, Type } from '../support/raw-peer.js';
 import { startRelay } from '../support/relay-fixture.js';
 import { readSeeded, seededSha256, writeSeeded } from '../support/seeded-bytes.js';
 import { until } from '../support/until.js';
@@ -107,9 +107,10 @@ describe('what a relay tells', () => {
     const { client, server } = await fixture.pair('COUNTED');
     expect(fixture.relay.stats()).toEqual({
       tunnels: { opened: 2, closed: 0, active: 2 },
-      names: { created: 1, destroyed: 1, active: 0 },
+      names: { created: 1, destroyed: 1, active: 0, reserved: 0 },
       connects: { requested: 1, matched: 1, refused: 0, expired: 0, canceled: 0, pending: 0 },
-      splices: { opened: 1, closed: 0, active: 1 },
+      resumes: { requested: 0, matched: 0, refused: 0, expired: 0, canceled: 0, pending: 0 },
+      splices: { opened: 1, closed: 0, active: 1, detached: 0 },
     });
     client.end();
     server.end();
@@ -129,7 +130,7 @@ describe('what a relay tells', () => {
     await fixture.listen('NAME', () => {}, {}, tunnel);
     expect(shown[0]!.streams).toBe(1);
     shown[0]!.close('maintenance');
-    expect(await tunnel.closed).toMatchObject({ code: 'GOING_AWAY', message: 'maintenance' });
+    expect(await tunnel.closed).toMatchObject({ code: 'TUNNEL_CLOSED', message: 'maintenance', retryable: false });
     expect(fixture.relay.servers()).toEqual([]);
   });
 });
@@ -138,11 +139,13 @@ describe('relay.close()', () => {
   it('tells every tunnel GOING_AWAY, and every name is destroyed before close', async () => {
     const fixture = await startRelay();
     const { relay } = fixture;
+    // Such as these see a closed relay as the end; the others look for the next one.
+    const dial = () => fixture.dial({ resumeWindowMs: 0 });
     const events: string[] = [];
     for (const event of ['server.created', 'server.destroyed', 'close']) relay.on(event, () => events.push(event));
-    await fixture.listen('A', (stream) => stream.on('error', () => {}));
-    await fixture.listen('B', () => {});
-    const tunnel = fixture.dial();
+    await fixture.listen('A', (stream) => stream.on('error', () => {}), {}, dial());
+    await fixture.listen('B', () => {}, {}, dial());
+    const tunnel = dial();
     const [remote, local] = [StreamClient(tunnel).connect('A'), relay.connect('A')];
     const waiting = StreamClient(tunnel).connect('LATER', { waitMs: 60_000 });
     await Promise.all([remote.opened, local.opened]);
@@ -170,7 +173,7 @@ describe('relay.close()', () => {
     const { relay } = fixture;
     let closes = 0;
     relay.on('close', () => closes++);
-    await fixture.listen('A', () => {});
+    await fixture.listen('A', () => {}, {}, fixture.dial({ resumeWindowMs: 0 }));
     const inner: Promise<void>[] = [];
     relay.on('server.destroyed', () => inner.push(relay.close()));
     await Promise.all([relay.close(), relay.close()]);
@@ -178,5 +181,63 @@ describe('relay.close()', () => {
     expect(inner).toHaveLength(1);
     expect(closes).toBe(1);
     expect(() => relay.install(fixture.server)).toThrowError(/closed/);
+  });
+});
+
+describe('relay.drain()', () => {
+  it('closes as soon as every tunnel has left, and not before', async () => {
+    const fixture = await startRelay();
+    const { relay, url } = fixture;
+    const events: string[] = [];
+    relay.on('close', () => events.push('close'));
+    const peers = [await RawPeer.ready(url), await RawPeer.ready(url)];
+    await until(() => relay.stats().tunnels.active === 2, 'both tunnels');
+    const drained = relay.drain({ graceMs: 1_000_000 });
+    expect(relay.drain()).toBe(drained);
+    const notices = await Promise.all(peers.map((peer) => peer.nextPayload(Type.GOAWAY)));
+    for (const notice of notices) expect(notice).toMatchObject({ graceMs: 1_000_000, code: 'GOING_AWAY' });
+    await peers[0]!.close();
+    await until(() => relay.stats().tunnels.active === 1, 'the first to leave');
+    expect(events).toEqual([]);
+    await peers[1]!.close();
+    await drained;
+    expect(events).toEqual(['close']);
+    expect(() => relay.install(fixture.server)).toThrowError(/closed/);
+  });
+
+  it('ends those that stay when the grace is over', async () => {
+    const { relay, url } = await startRelay();
+    const peer = await RawPeer.ready(url);
+    const drained = relay.drain({ graceMs: 20 });
+    expect(await peer.nextPayload(Type.GOAWAY)).toMatchObject({ graceMs: 20 });
+    const last = await peer.nextPayload(Type.GOAWAY);
+    expect(last).toMatchObject({ code: 'GOING_AWAY' });
+    expect(last).not.toHaveProperty('graceMs');
+    await drained;
+    expect(relay.stats().tunnels.active).toBe(0);
+  });
+
+  it('waits for nobody when nobody is there but this process, and close() cuts it short', async () => {
+    const fixture = await startRelay();
+    const stream = fixture.relay.connect('NOBODY', { waitMs: 60_000 });
+    await until(() => fixture.relay.stats().connects.pending === 1, 'the connect to wait');
+    const error = errorOf(stream);
+    await fixture.relay.drain({ graceMs: 1_000_000 });
+    expect(await error).toMatchObject({ code: 'GOING_AWAY' });
+
+    const other = await startRelay();
+    const peer = await RawPeer.ready(other.url);
+    const drained = other.relay.drain({ graceMs: 1_000_000 });
+    expect(await peer.nextPayload(Type.GOAWAY)).toMatchObject({ graceMs: 1_000_000 });
+    await other.relay.close();
+    await drained;
+    await other.relay.drain();
+  });
+
+  it.each([-1, 0.5, Number.NaN, '5'])('refuses graceMs %s', async (graceMs) => {
+    const { relay } = await startRelay();
+    expect(() => relay.drain({ graceMs: graceMs as number })).toThrowError(RangeError);
+    const stream = relay.connect('NOBODY');
+    expect(await errorOf(stream)).toMatchObject({ code: 'NO_LISTENER' });
   });
 });

@@ -63,9 +63,11 @@ function driveOpenConnection() {
   const core: ConnectionCore = new ConnectionCore(
     { role: 'acceptor', limits: DEFAULT_LIMITS, now: 0 },
     {
-      helloReceived: (_hello, now) => core.welcome('relay', DEFAULT_HEARTBEAT, now),
+      helloReceived: (_hello, now) =>
+        core.welcome({ relayId: 'relay', heartbeat: DEFAULT_HEARTBEAT, resumeWindowMs: 0 }, now),
       welcomeReceived() {},
       openReceived() {},
+      noticeReceived() {},
       connectionEnded() {},
     },
   );

@@ -64,7 +64,7 @@ describe('a failure that nobody listens for', () => {
 
   it('of a tunnel that nobody looks at: one warning', async () => {
     const fixture = await startRelay();
-    const tunnel = connectTunnel(fixture.url);
+    const tunnel = connectTunnel(fixture.url, { resumeWindowMs: 0 });
     await until(() => fixture.relay.stats().tunnels.opened === 1, 'the tunnel');
     await fixture.relay.close();
     await tunnel.closed;
@@ -117,6 +117,8 @@ describe('a relay that breaks the protocol', () => {
       [welcome, accept, ...Array(5).fill(frame(1, Type.DATA, Buffer.alloc(65_536)))],
       'FLOW_CONTROL',
     ],
+    ['CLOSE before the end', [welcome, accept, frame(1, Type.CLOSE)], 'PROTOCOL'],
+    ['CLOSE before ACCEPT', [welcome, frame(1, Type.CLOSE)], 'PROTOCOL'],
     ['a forged END_ACK', [welcome, accept, frame(1, Type.END_ACK)], 'PROTOCOL'],
     ['an END that miscounts', [welcome, accept, frame(1, Type.END, offsets(9))], 'PROTOCOL'],
     ['CREDIT for bytes never sent', [welcome, accept, frame(1, Type.CREDIT, offsets(77, 100))], 'PROTOCOL'],
@@ -138,7 +140,9 @@ describe('a relay that breaks the protocol', () => {
         if (what === 'a hang-up') socket.terminate();
       });
     });
-    const tunnel: Tunnel = connectTunnel(`ws://127.0.0.1:${(server.address() as { port: number }).port}`);
+    const url = `ws://127.0.0.1:${(server.address() as { port: number }).port}`;
+    // A breach is for good; a lost connection is only where nothing is to outlive it.
+    const tunnel: Tunnel = connectTunnel(url, code === 'CONNECTION_LOST' ? { resumeWindowMs: 0 } : {});
     const stream = StreamClient(tunnel).connect('NAME');
     const [error] = (await once(stream, 'error')) as [Error];
     expect(error).toMatchObject({ code });

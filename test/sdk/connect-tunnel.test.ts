@@ -174,15 +174,21 @@ describe('options', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it.each([{ windowBytes: 1 }, { windowBytes: 1e6, maxWindowBytes: 1e5 }, { limits: { maxStreams: -1 } }])(
-    '%j is a RangeError',
-    (options) => {
-      const dial = () => {
-        throw new Error('dialed in spite of an option that makes no sense');
-      };
-      expect(() => new Tunnel(dial, options)).toThrowError(RangeError);
-    },
-  );
+  it.each([
+    { windowBytes: 1 },
+    { windowBytes: 1e6, maxWindowBytes: 1e5 },
+    { maxWindowBytes: 128 * 1024 * 1024 + 1 },
+    { windowBytes: 128 * 1024 * 1024 + 1 },
+    { limits: { maxStreams: -1 } },
+    { resumeWindowMs: -1 },
+    { resumeWindowMs: 0.5 },
+    { resumeWindowMs: '5' as unknown as number },
+  ])('%j is a RangeError', (options) => {
+    const dial = () => {
+      throw new Error('dialed in spite of an option that makes no sense');
+    };
+    expect(() => new Tunnel([dial], options)).toThrowError(RangeError);
+  });
 });
 
 describe('calls', () => {
@@ -284,6 +290,29 @@ describe('calls', () => {
       await finished(stream.resume());
     }
     expect(metas).toEqual([null, 'x'.repeat(8190), { kept: 1 }]);
+  });
+
+  it.each(['', 'x'.repeat(129), null, 7, {}])('an owner of %j is a TypeError, and no name is taken', async (owner) => {
+    const fixture = await startRelay();
+    const server = StreamServer(fixture.dial(), { owner: owner as string }, () => {});
+    expect(() => server.listen('NAME')).toThrowError(TypeError);
+    await fixture.listen('NAME', () => {}, { owner: 'x'.repeat(128) });
+    expect(fixture.relay.stats().names.created).toBe(1);
+  });
+
+  it('the same owner takes the name over: the older listener is SUPERSEDED, other owners get NAME_TAKEN', async () => {
+    const fixture = await startRelay();
+    const older = await fixture.listen('NAME', (stream) => stream.end('older'), { owner: 'me' });
+    const failed = once(older, 'error');
+    await fixture.listen('NAME', (stream) => stream.end('newer'), { owner: 'me' });
+    expect((await failed)[0]).toMatchObject({ code: 'SUPERSEDED' });
+    for (const owner of ['you', undefined]) {
+      const rival = StreamServer(fixture.dial(), { owner }, () => {}).listen('NAME');
+      await expect(rival.ready).rejects.toMatchObject({ code: 'NAME_TAKEN' });
+    }
+    const stream = StreamClient(fixture.dial()).connect('NAME');
+    expect(String((await once(stream, 'data'))[0])).toBe('newer');
+    await finished(stream.end());
   });
 
   it.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, '5'])('waitMs %s is a RangeError', async (waitMs) => {

@@ -6,13 +6,44 @@ import type { Tunnel, TunnelStream } from '../../src/index.js';
 type Sized = { readonly size: number };
 
 export function relayInternals(relay: Relay) {
-  return relay as unknown as { local: Tunnel | undefined; transports: Sized; core: { broker: { pending: Sized } } };
+  return relay as unknown as {
+    local: Tunnel | undefined;
+    transports: Sized;
+    requests: Sized;
+    core: {
+      connections: Sized;
+      broker: {
+        pending: Sized;
+        resumes: { pending: Sized & { byLeg: Sized; parked: Sized } };
+        parties: { byConnection: Sized; byEndpoint: Sized };
+      };
+    };
+  };
+}
+
+interface Connection {
+  streamCount: number;
+  onOutput: () => void;
 }
 
 export function tunnelInternals(tunnel: Tunnel) {
   return tunnel as unknown as {
-    core: { streamCount: number; connection: { streamCount: number; onOutput: () => void } };
+    core: {
+      connection: Connection | undefined;
+      streamCount: number;
+      suspendedCount: number;
+      leaving: ReadonlySet<Connection>;
+      accepted: Sized;
+      lingering: Sized;
+      /** The secret that its HELLO says. */
+      endpoint: string | undefined;
+      pendingConnects: Sized;
+      waiting: Sized;
+    };
     handlers: Sized;
+    drivers: Sized;
+    timer: object | undefined;
+    redial: { cancelTimer: object | undefined; cancelHop: object | undefined };
   };
 }
 

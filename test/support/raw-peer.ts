@@ -11,10 +11,12 @@ export const Type = {
   OPEN: 0x10,
   ACCEPT: 0x11,
   RESET: 0x12,
+  DETACH: 0x13,
   DATA: 0x20,
   CREDIT: 0x21,
   END: 0x22,
   END_ACK: 0x23,
+  CLOSE: 0x24,
   OFFER: 0x30,
   REFUSE: 0x31,
 } as const;

@@ -1,24 +1,92 @@
 // A relay in a process of its own: one whose memory is only the relay's, and that can be killed.
+import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { createRelay, type RelayOptions } from '../../relay/index.js';
-import { listenOnFreePort } from './free-port.js';
+import { createRelay, type Relay, type RelayOptions } from '../../relay/index.js';
+import type { ChildMessage, ChildQuestion } from './relay-process.js';
 
-export type RelayReport = { rss: number; stats: ReturnType<ReturnType<typeof createRelay>['stats']> };
+export interface RelayChildOptions {
+  relay: RelayOptions;
+  /** 0: one that this process picks. */
+  port: number;
+  /** What SIGTERM gives the peers, milliseconds. */
+  drainGraceMs: number;
+}
+
+export type RelayReport = { rss: number; stats: ReturnType<Relay['stats']> };
+
+/** Systems take the ports of outgoing connections from above here. */
+const LOWEST_PORT = 20_000;
+const HIGHEST_PORT = 32_000;
+
+interface Draining {
+  drain(options: { graceMs: number }): Promise<void>;
+}
 
 const server = createServer();
-const relay = createRelay(JSON.parse(process.argv[2] ?? '{}') as RelayOptions).install(server);
+let relay: Relay;
+let isClosing = false;
 
-process.on('message', (question) => {
-  if (question === 'report') {
+const commands: Record<string, (argument: never) => unknown> = {
+  async start({ relay: options, port, drainGraceMs }: RelayChildOptions): Promise<{ port: number }> {
+    relay = createRelay(options).install(server);
+    process.once('SIGTERM', () => void endAfter((relay as Relay & Draining).drain({ graceMs: drainGraceMs })));
+    if (port === 0) return { port: await listenOnLastingPort() };
+    await listen(port);
+    return { port };
+  },
+  report(): RelayReport {
     globalThis.gc?.();
-    process.send?.({ rss: process.memoryUsage().rss, stats: relay.stats() } satisfies RelayReport);
-  } else if (question === 'close') {
-    // Then nothing holds the process any more, and it must end by itself.
-    void relay.close().then(() => {
-      server.close();
-      process.disconnect();
-    });
+    return { rss: process.memoryUsage().rss, stats: relay.stats() };
+  },
+  close() {
+    void endAfter(relay.close());
+  },
+};
+
+/** Then nothing holds the process any more, and it must end by itself. */
+async function endAfter(closed: Promise<void>): Promise<void> {
+  isClosing = true;
+  await closed;
+  server.close();
+  process.disconnect();
+}
+
+/**
+ * A port to come back to. Not one that the system picks: while nobody listens on it, an outgoing connection may be given
+ * the same, and a peer that dials it then may even be joined to itself.
+ */
+async function listenOnLastingPort(): Promise<number> {
+  for (;;) {
+    const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT));
+    try {
+      await listen(port);
+      return port;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    }
+  }
+}
+
+async function listen(port: number): Promise<void> {
+  const listening = once(server, 'listening');
+  server.listen(port, '127.0.0.1');
+  await listening;
+}
+
+process.on('message', async ({ question, command, argument }: ChildQuestion) => {
+  try {
+    send({ answer: question, value: await commands[command]!(argument as never) });
+  } catch (error) {
+    const { message, code, stack } = error as NodeJS.ErrnoException;
+    send({ answer: question, error: { message, code, stack } });
   }
 });
 
-process.send?.({ port: await listenOnFreePort(server) });
+// The tests are gone.
+process.on('disconnect', () => {
+  if (!isClosing) process.exit(1);
+});
+
+function send(message: ChildMessage): void {
+  process.send?.(message);
+}

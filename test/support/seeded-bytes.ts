@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import type { Readable, Writable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 
 /**
  * Bytes that are a function of (seed, offset), so that a receiver knows what must stand where, and can tell what went
@@ -71,6 +71,18 @@ export function seededSha256(seed: number, length: number): string {
     hash.update(seededBytes(seed, offset, Math.min(1 << 20, length - offset)));
   }
   return hash.digest('hex');
+}
+
+/** The first `length` bytes of a seed, as fast as they are read. */
+export function seededReadable(seed: number, length: number): Readable {
+  let offset = 0;
+  return new Readable({
+    read(wanted) {
+      const size = Math.min(wanted, length - offset);
+      this.push(size === 0 ? null : seededBytes(seed, offset, size));
+      offset += size;
+    },
+  });
 }
 
 export interface WriteOptions {

@@ -1,0 +1,71 @@
+import { DEFAULT_WINDOW, type WindowOptions } from '../core/receive-half.js';
+import { MAX_RETAINED_BYTES } from '../core/send-half.js';
+import { type Limits, resolveLimits } from '../protocol/limits.js';
+
+export interface TunnelOptions {
+  /** For the peer to know who dials; travels in HELLO, never in a URL. */
+  token?: string | undefined;
+  /** What this side accepts; announced to the peer. Defaults: `DEFAULT_LIMITS`. */
+  limits?: Partial<Limits> | undefined;
+  /** Bytes that a sender may be ahead of a reader here, at first. Default 262,144. */
+  windowBytes?: number | undefined;
+  /** What that may grow to while the reader keeps up and the sender stalls for credit. Default 4,194,304, at most 134,217,728. */
+  maxWindowBytes?: number | undefined;
+  /** Deadline of dial and handshake together, milliseconds. Default 10,000. */
+  handshakeTimeoutMs?: number | undefined;
+  /**
+   * How long the tunnel and its streams outlive a lost connection, milliseconds; then they fail with RESUME_EXPIRED.
+   * Default 120,000. 0: not at all; nothing is kept to be sent again, and a lost connection is CONNECTION_LOST.
+   */
+  resumeWindowMs?: number | undefined;
+  /** Node's buffer mark of every stream, bytes, each direction. Default 65,536. */
+  highWaterMarkBytes?: number | undefined;
+}
+
+/** A sender keeps half of it at most (`MAX_RETAINED_BYTES`), and is told of what was consumed after half of it. */
+const MAX_WINDOW_BYTES = 2 * MAX_RETAINED_BYTES;
+const DEFAULT_RESUME_WINDOW_MS = 120_000;
+
+export interface ResolvedTunnelOptions {
+  token: string | undefined;
+  limits: Limits;
+  window: WindowOptions;
+  handshakeTimeoutMs: number | undefined;
+  resumeWindowMs: number;
+  highWaterMarkBytes: number | undefined;
+}
+
+/** @throws RangeError naming the option that is out of range */
+export function resolveTunnelOptions(options: TunnelOptions): ResolvedTunnelOptions {
+  const limits = resolveLimits(options.limits);
+  const { token, handshakeTimeoutMs, highWaterMarkBytes, resumeWindowMs = DEFAULT_RESUME_WINDOW_MS } = options;
+  assertWhole('handshakeTimeoutMs', handshakeTimeoutMs ?? 1, 1);
+  assertWhole('highWaterMarkBytes', highWaterMarkBytes ?? 0);
+  assertWhole('resumeWindowMs', resumeWindowMs);
+  const window = resolveWindow(options, limits.earlyWindowBytes);
+  return { token, limits, window, handshakeTimeoutMs, resumeWindowMs, highWaterMarkBytes };
+}
+
+export function assertWhole(name: string, value: number, lowest = 0): void {
+  if (Number.isSafeInteger(value) && value >= lowest) return;
+  throw new RangeError(`${name} must be a whole number of at least ${lowest}, not ${value}`);
+}
+
+function resolveWindow(options: TunnelOptions, earlyWindowBytes: number): WindowOptions {
+  const windowBytes = options.windowBytes ?? DEFAULT_WINDOW.windowBytes;
+  const maxWindowBytes = options.maxWindowBytes ?? Math.max(DEFAULT_WINDOW.maxWindowBytes, windowBytes);
+  if (!Number.isSafeInteger(windowBytes) || windowBytes < earlyWindowBytes || windowBytes < 1) {
+    throw new RangeError(
+      `windowBytes must be a whole number of at least earlyWindowBytes (${earlyWindowBytes}), not ${windowBytes}`,
+    );
+  }
+  if (!Number.isSafeInteger(maxWindowBytes) || maxWindowBytes < windowBytes) {
+    throw new RangeError(
+      `maxWindowBytes must be a whole number of at least windowBytes (${windowBytes}), not ${maxWindowBytes}`,
+    );
+  }
+  if (maxWindowBytes > MAX_WINDOW_BYTES) {
+    throw new RangeError(`windowBytes and maxWindowBytes may be at most ${MAX_WINDOW_BYTES}, not ${maxWindowBytes}`);
+  }
+  return { windowBytes, maxWindowBytes };
+}
