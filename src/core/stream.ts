@@ -6,7 +6,7 @@ import type { ConnectionCore } from './connection.js';
 import { Continuation, unknownStream } from './continuation.js';
 import { LastWord } from './last-word.js';
 import { ReceiveHalf } from './receive-half.js';
-import { targetOfReopen } from './reopen-target.js';
+import { mayAskAgain, targetOfReopen } from './reopen-target.js';
 import { SendHalf } from './send-half.js';
 import { NO_KEEPER, type StreamKeeper } from './stream-keeper.js';
 import type { StreamEvent, StreamOptions } from './stream-options.js';
@@ -23,7 +23,8 @@ export class StreamCore implements PlacedStream {
   readonly isInitiator: boolean;
   /** @internal */
   readonly sending = new SendHalf();
-  private receivingHalf: ReceiveHalf;
+  /** @internal */
+  receiving: ReceiveHalf;
   private phase: StreamPhase = 'new';
   private place: StreamPlace | undefined;
   private readonly keeper: StreamKeeper;
@@ -46,18 +47,13 @@ export class StreamCore implements PlacedStream {
     this.isInitiator = options.isInitiator;
     this.keeper = options.keeper ?? NO_KEEPER;
     this.lastWord = new LastWord(options.isInitiator);
-    this.receivingHalf = new ReceiveHalf(options.window, earlyWindowBytes);
-    if (options.key) this.continuation = new Continuation(options.key, this.sending, this.receivingHalf);
+    this.receiving = new ReceiveHalf(options.window, earlyWindowBytes);
+    if (options.key) this.continuation = new Continuation(options.key, this.sending, this.receiving);
     else this.sending.stopRetaining();
   }
 
   get target(): Target {
     return this.options.target;
-  }
-
-  /** @internal */
-  get receiving(): ReceiveHalf {
-    return this.receivingHalf;
   }
 
   /** Over, for the application: nothing more will be told of it. */
@@ -130,7 +126,7 @@ export class StreamCore implements PlacedStream {
   openAgainOn(connection: ConnectionCore, waitMs: number): void {
     this.fruitlessReopens++;
     // A name is asked for anew: nothing of its earlier listen stream counts.
-    if (this.target.kind === 'listen') this.receivingHalf = new ReceiveHalf(this.options.window, 0);
+    if (this.target.kind === 'listen') this.receiving = new ReceiveHalf(this.options.window, 0);
     const resume = this.continuation?.reopen();
     const { target, endpoint, claim } = this;
     const again = targetOfReopen(target, waitMs, endpoint, claim);
@@ -372,16 +368,10 @@ export class StreamCore implements PlacedStream {
     this.lastWord.answer(this.place);
     this.releasePlace();
     const error = TrunklineError.fromPayload(frame.error);
-    if (this.isWorthAnotherTry(error)) this.keeper.suspended(this);
+    // The offer that was accepted again is gone, and the client with it; it will ask again, if it lives.
+    if (!this.isInitiator || mayAskAgain(error, this.endpoint, this.isResumable)) this.keeper.suspended(this);
     // Of one that lingers, nothing is left at the other end: it knows that this one is over, and `fail` tells nobody.
     else this.fail(error);
-  }
-
-  private isWorthAnotherTry({ code, retryable }: TrunklineError): boolean {
-    // The offer that was accepted again is gone, and the client with it; it will ask again, if it lives.
-    if (!this.isInitiator) return true;
-    if (this.endpoint !== undefined) return retryable;
-    return code === 'GOING_AWAY' && this.isResumable;
   }
 
   private receiveAcceptAgain(accept: Accept): void {

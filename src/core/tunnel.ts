@@ -5,49 +5,13 @@ import type { Json } from '../protocol/meta.js';
 import { backoffMs } from './backoff.js';
 import { ConnectionCore, type ConnectionOwner } from './connection.js';
 import { isLost } from './lost.js';
-import type { WindowOptions } from './receive-half.js';
-import { type Prove, ResumeKey } from './resume-key.js';
+import { ResumeKey } from './resume-key.js';
 import { StreamCore, type StreamEvent } from './stream.js';
 import type { StreamKeeper } from './stream-keeper.js';
 import { Suspensions } from './suspensions.js';
+import type { OpenOptions, TunnelCoreOptions, TunnelEvent } from './tunnel-options.js';
 
-export type TunnelEvent =
-  | { type: 'open'; welcome: Welcome }
-  /** Its connection is lost: dial again. Told once for each loss; `dialFailed` for each dial that came to nothing. */
-  | { type: 'suspended'; error: TrunklineError }
-  | { type: 'dialFailed'; error: TrunklineError }
-  /** The peer is about to leave: dial again, in `retryAfterMs`; until then everything goes on. */
-  | { type: 'turnedAway'; retryAfterMs: number }
-  | { type: 'resumed' }
-  /** The peer opened a plain stream: `accept` or `reset` it. */
-  | { type: 'incoming'; stream: StreamCore; meta: Json }
-  | { type: 'stream'; stream: StreamCore; event: StreamEvent }
-  /** The tunnel is over; every stream has been told. */
-  | { type: 'closed'; error: TrunklineError };
-
-export interface TunnelCoreOptions {
-  limits: Limits;
-  window: WindowOptions;
-  /** 128 random bits as 32 hexadecimal digits: the core has no randomness of its own, no clock, and no cryptography. */
-  randomId: () => string;
-  random: () => number;
-  now: () => number;
-  prove: Prove;
-  token?: string | undefined;
-  handshakeTimeoutMs?: number | undefined;
-  /** How long tunnel and streams outlive their connection, milliseconds; 0: not at all. */
-  resumeWindowMs: number;
-  /** Dials until the tunnel has been open once; after that only the resume window counts. Default 1. */
-  firstDials?: number;
-}
-
-export interface OpenOptions {
-  uid?: string;
-  /** The stream is not to outlive its connection. */
-  isMortal?: boolean;
-  /** The offer that an `accept` answers, and the listen stream it came on. */
-  offer?: { offer: Offer; listener: StreamCore };
-}
+export type { OpenOptions, TunnelCoreOptions, TunnelEvent };
 
 /** What an application has given up or finished waits so long for the other side's last word. */
 const LINGER_MS = 30_000;
