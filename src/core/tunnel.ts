@@ -16,6 +16,8 @@ export type { OpenOptions, TunnelCoreOptions, TunnelEvent };
 /** What an application has given up or finished waits so long for the other side's last word. */
 const LINGER_MS = 30_000;
 
+/** A re-open asks little of a relay: from this attempt on (up to 5 s) the pause grows no longer, far below any window. */
+const MAX_REOPEN_ATTEMPT = 3;
 /** Whoever kept its place for so long is not in a loop of losing it. */
 const CALM_MS = 10_000;
 
@@ -299,7 +301,7 @@ export class TunnelCore implements StreamKeeper {
     const now = this.options.now();
     this.lingering.delete(stream);
     if (now - (this.settledAt.get(stream) ?? now) >= CALM_MS) stream.fruitlessReopens = 0;
-    const delayMs = backoffMs(stream.fruitlessReopens, this.options.random);
+    const delayMs = backoffMs(Math.min(stream.fruitlessReopens, MAX_REOPEN_ATTEMPT), this.options.random);
     this.suspensions.add(stream, now + this.options.resumeWindowMs, now + delayMs);
     if (this.suspensions.othersCount > this.options.limits.maxStreams) this.giveUpIfAny(this.suspensions.leastMissed());
     this.leaveEmpty();

@@ -9,7 +9,7 @@ const BUDGETS: Record<string, { size: number; gzip: number }> = {
   'trunkline.js': { size: 469_000, gzip: 92_000 },
   'trunkline.min.js': { size: 202_000, gzip: 61_700 },
   'trunkline.esm.js': { size: 202_000, gzip: 61_700 },
-  'index.browser.js': { size: 150_000, gzip: 34_700 },
+  'index.browser.js': { size: 150_000, gzip: 36_500 },
   'demo/demo.js': { size: 228_500, gzip: 70_300 },
 };
 
