@@ -124,8 +124,10 @@ export class ResumeWorld extends World {
   }
 
   /** Where the one end's window was over before the other's, the client asks for what is gone. */
-  protected override mayBeOfferedAgain({ failure }: ModelStream): boolean {
-    return this.isWindowShort && failure?.code === 'RESUME_EXPIRED';
+  protected override mayBeOfferedAgain({ failure, life, core }: ModelStream): boolean {
+    // What its application gave up is remembered for as long: it fails in silence when that is over.
+    const isForgotten = life === 'given up' && core.currentPhase === 'closed';
+    return this.isWindowShort && (isForgotten || failure?.code === 'RESUME_EXPIRED');
   }
 
   private get isWindowShort(): boolean {
