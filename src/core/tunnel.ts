@@ -1,85 +1,59 @@
 import { TrunklineError, toErrorPayload, toTrunklineError } from '../protocol/errors.js';
-import type { Offer, Open, Target, Welcome } from '../protocol/frames.js';
-import { DEFAULT_LIMITS, LIMITS_BEFORE_HANDSHAKE, type Limits } from '../protocol/limits.js';
+import type { Offer, Open, Target } from '../protocol/frames.js';
+import { DEFAULT_LIMITS, type Limits } from '../protocol/limits.js';
 import type { Json } from '../protocol/meta.js';
-import { backoffMs } from './backoff.js';
-import { ConnectionCore, type ConnectionOwner } from './connection.js';
-import { isLost } from './lost.js';
+import type { ConnectionCore } from './connection.js';
+import { unknownStream } from './continuation.js';
+import { OpenQueue, type Room } from './open-queue.js';
 import { ResumeKey } from './resume-key.js';
 import { StreamCore, type StreamEvent } from './stream.js';
+import { StreamDeadlines } from './stream-deadlines.js';
 import type { StreamKeeper } from './stream-keeper.js';
-import { Suspensions } from './suspensions.js';
+import { type ConnectionsUser, expired, TunnelConnections } from './tunnel-connections.js';
 import type { OpenOptions, TunnelCoreOptions, TunnelEvent } from './tunnel-options.js';
 
 export type { OpenOptions, TunnelCoreOptions, TunnelEvent };
 
-/** What an application has given up or finished waits so long for the other side's last word. */
-const LINGER_MS = 30_000;
-
-/** A re-open asks little of a relay: from this attempt on (up to 5 s) the pause grows no longer, far below any window. */
-const MAX_REOPEN_ATTEMPT = 3;
-/** Whoever kept its place for so long is not in a loop of losing it. */
-const CALM_MS = 10_000;
-
 /**
- * connecting ──WELCOME──> open <──WELCOME── suspended ──resume window over──> closed
- *                          └──connection lost──^
- *
- * In each state there may be a connection that carries streams (`current`), and beside it one that is being dialed
- * (`candidate`), and older ones that are left as soon as they carry nothing (`leaving`).
- */
-type State =
-  | { kind: 'connecting'; dialsLeft: number }
-  | { kind: 'open' }
-  | { kind: 'suspended'; deadline: number; error: TrunklineError }
-  | { kind: 'closed'; error: TrunklineError };
-
-/**
- * An endpoint's tunnel, dialer side: its streams by uid, and the connections that carry them. Events are queued and
+ * An endpoint's tunnel, dialer side: its streams, and who of them is on which of its connections. Events are queued and
  * taken by the driver after each step, so that no application code runs inside the core.
+ *
+ *   connections   which there are, and what becomes of the tunnel without one
+ *   opening       who may be opened now, and who waits
+ *   deadlines     until when a stream without a place is waited for
  */
-export class TunnelCore implements StreamKeeper {
-  private state: State;
-  private current: ConnectionCore | undefined;
-  private candidate: ConnectionCore | undefined;
-  private readonly leaving = new Set<ConnectionCore>();
-  /** The peer of `current` takes nothing new. */
-  private isTurnedAway = false;
-  /** After that the peer, which is still there, is asked again. */
-  private turnedAwayUntil = Number.POSITIVE_INFINITY;
-  private lastLimits: Readonly<Limits> = LIMITS_BEFORE_HANDSHAKE;
+export class TunnelCore implements StreamKeeper, ConnectionsUser {
   /** What makes this endpoint known to a relay, on each of its connections. A secret. */
   readonly endpoint: string | undefined;
+  private readonly connections: TunnelConnections;
+  private readonly opening: OpenQueue;
+  private readonly deadlines: StreamDeadlines;
   private readonly streams = new Set<StreamCore>();
-  /** Those that somebody else opened, for the opener to find again. */
+  /** Those that somebody else opened, for their initiators to find again. */
   private readonly accepted = new Map<string, StreamCore>();
-  private readonly suspensions = new Suspensions();
-  private readonly lingering = new Map<StreamCore, number>();
-  private readonly settledAt = new WeakMap<StreamCore, number>();
-  /** Connects the relay has not answered. */
-  private readonly pendingConnects = new Set<StreamCore>();
-  /** Streams not opened yet: there is no connection that takes them, or the relay allows no more connects at once. */
-  private readonly waiting = new Set<StreamCore>();
-  /** Dials in a row that were answered with a no for good. */
-  private refusals = 0;
   private events: TunnelEvent[] = [];
 
   constructor(private readonly options: TunnelCoreOptions) {
-    this.state = { kind: 'connecting', dialsLeft: options.firstDials ?? 1 };
     this.endpoint = options.resumeWindowMs > 0 ? options.randomId() : undefined;
+    this.connections = new TunnelConnections(options, this.endpoint, this);
+    this.opening = new OpenQueue(
+      () => this.room(),
+      (stream) => this.start(stream, this.connection),
+    );
+    this.deadlines = new StreamDeadlines(options.resumeWindowMs, options.random);
   }
 
   /** The connection that carries what is opened now. */
   get connection(): ConnectionCore | undefined {
-    return this.current;
+    return this.connections.current;
   }
 
-  get stateName(): State['kind'] {
-    return this.state.kind;
+  get stateName(): TunnelConnections['stateName'] {
+    return this.connections.stateName;
   }
 
   get peerLimits(): Readonly<Limits> {
-    return this.current?.peerLimits ?? this.lastLimits;
+    return this.connections.peerLimits;
   }
 
   /** Streams that are not over for both sides. */
@@ -88,14 +62,15 @@ export class TunnelCore implements StreamKeeper {
   }
 
   get suspendedCount(): number {
-    return this.suspensions.size;
+    return this.deadlines.suspensions.size;
   }
 
   /** All that this side has opened waits for others, who may be somewhere else. */
   get isStranded(): boolean {
-    if (this.suspensions.size === 0 || this.state.kind !== 'open') return false;
+    const { suspensions } = this.deadlines;
+    if (suspensions.size === 0 || this.stateName !== 'open') return false;
     const own = [...this.streams].filter((stream) => stream.isInitiator && !stream.isLingering);
-    return own.length > 0 && own.every((stream) => this.suspensions.deadlineOf(stream) !== undefined);
+    return own.length > 0 && own.every((stream) => suspensions.deadlineOf(stream) !== undefined);
   }
 
   takeEvents(): TunnelEvent[] {
@@ -104,159 +79,33 @@ export class TunnelCore implements StreamKeeper {
     return events;
   }
 
-  // ── connections ──────────────────────────────────────────────────────────────────────────────────────────────────
-
   /** A transport is being dialed: this is its connection. @throws TrunklineError LIMIT_BYTES when the token does not fit */
   dial(): ConnectionCore {
-    const { limits, handshakeTimeoutMs, token, now } = this.options;
-    const connection: ConnectionCore = new ConnectionCore(
-      { role: 'dialer', limits, now: now(), ...(handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs }) },
-      this.ownerOf(() => connection),
-    );
-    connection.hello({ token, endpoint: this.endpoint });
-    this.dropCandidate();
-    // Nobody waits for the first WELCOME: what is opened goes out behind HELLO.
-    if (this.state.kind === 'connecting') this.current = connection;
-    else this.candidate = connection;
-    return connection;
-  }
-
-  /** One dial at a time: an older one that hangs must not come to life, or die, in the place of a newer. */
-  private dropCandidate(): void {
-    const { candidate } = this;
-    if (candidate === undefined) return;
-    this.candidate = undefined;
-    this.leaving.add(candidate);
-    candidate.leave(new TrunklineError('GOING_AWAY', 'another dial took its place'));
-  }
-
-  private ownerOf(connection: () => ConnectionCore): ConnectionOwner {
-    return {
-      helloReceived: () => {
-        throw new TrunklineError('PROTOCOL', 'HELLO at a dialer');
-      },
-      welcomeReceived: (welcome) => this.welcomed(connection(), welcome),
-      openReceived: (id, open) => this.openReceived(connection(), id, open),
-      noticeReceived: (error, graceMs, now) => this.turnedAway(connection(), error, graceMs, now),
-      connectionEnded: (error) => this.connectionEnded(connection(), error),
-    };
-  }
-
-  private welcomed(connection: ConnectionCore, welcome: Welcome): void {
-    const former = this.current === connection ? undefined : this.current;
-    const isFirst = this.state.kind === 'connecting';
-    this.state = { kind: 'open' };
-    this.current = connection;
-    this.candidate = undefined;
-    this.refusals = 0;
-    this.endTurnedAway();
-    this.lastLimits = connection.peerLimits;
-    this.events.push(isFirst ? { type: 'open', welcome } : { type: 'resumed' });
-    if (former) this.moveFrom(former);
-    this.suspensions.retryAll(this.options.now());
-    this.advance();
-  }
-
-  /**
-   * Our own streams go first; those that others opened here follow when their initiators have moved. One that would not
-   * survive it stays.
-   */
-  private moveFrom(former: ConnectionCore): void {
-    this.leaving.add(former);
-    for (const stream of this.streams) {
-      if (stream.isInitiator && stream.isResumable && stream.connection === former) {
-        stream.leavePlace();
-        this.suspended(stream);
-      }
-    }
-  }
-
-  private turnedAway(connection: ConnectionCore, error: TrunklineError, graceMs: number, now: number): void {
-    if (connection !== this.current || this.options.resumeWindowMs === 0 || this.isTurnedAway) return;
-    this.isTurnedAway = true;
-    this.turnedAwayUntil = now + this.options.resumeWindowMs;
-    this.events.push({ type: 'turnedAway', retryAfterMs: Math.min(error.retryAfterMs ?? 0, graceMs) });
-  }
-
-  private endTurnedAway(): void {
-    this.isTurnedAway = false;
-    this.turnedAwayUntil = Number.POSITIVE_INFINITY;
-  }
-
-  private connectionEnded(connection: ConnectionCore, error: TrunklineError): void {
-    if (this.leaving.delete(connection) || this.state.kind === 'closed') return;
-    if (connection === this.candidate) return this.candidateEnded(error);
-    if (connection !== this.current) return;
-    this.current = undefined;
-    if (this.survives(error)) this.lose(error);
-    else this.finish(error);
-  }
-
-  /** A dial came to nothing. What one address refuses another may grant: only if all do, in a row, it is the end. */
-  private candidateEnded(error: TrunklineError): void {
-    this.candidate = undefined;
-    this.refusals = isLost(error) ? 0 : this.refusals + 1;
-    if (this.current === undefined && this.refusals >= (this.options.firstDials ?? 1)) this.finish(error);
-    else this.events.push({ type: 'dialFailed', error });
-  }
-
-  private lose(error: TrunklineError): void {
-    if (this.state.kind === 'connecting') {
-      this.state.dialsLeft--;
-      this.events.push({ type: 'dialFailed', error });
-    } else {
-      this.state = { kind: 'suspended', deadline: this.options.now() + this.options.resumeWindowMs, error };
-      this.events.push({ type: 'suspended', error });
-    }
-  }
-
-  /** Leaves those that carry nothing any more. */
-  private leaveEmpty(): void {
-    for (const connection of this.leaving) {
-      if (connection.streamCount === 0)
-        connection.leave(new TrunklineError('GOING_AWAY', 'moved to another connection'));
-    }
+    return this.connections.dial();
   }
 
   close(error: TrunklineError): void {
-    if (this.state.kind !== 'closed') this.finish(error);
-  }
-
-  private finish(error: TrunklineError): void {
-    this.state = { kind: 'closed', error };
-    for (const connection of [this.current, this.candidate, ...this.leaving]) connection?.fail(error);
-    this.current = undefined;
-    this.candidate = undefined;
-    for (const stream of [...this.streams]) stream.fail(error.clone());
-    this.events.push({ type: 'closed', error });
+    this.connections.finish(error);
   }
 
   // ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   nextDeadline(): number {
-    if (this.state.kind === 'closed') return Number.POSITIVE_INFINITY;
-    const retry = this.takesOpens ? this.suspensions.nextRetry() : Number.POSITIVE_INFINITY;
-    const ownDeadline = this.state.kind === 'suspended' ? this.state.deadline : Number.POSITIVE_INFINITY;
-    const [lingering] = this.lingering.values();
-    const ofStreams = Math.min(this.suspensions.nextDeadline(), lingering ?? Number.POSITIVE_INFINITY);
-    return Math.min(retry, ownDeadline, this.turnedAwayUntil, ofStreams);
+    if (this.stateName === 'closed') return Number.POSITIVE_INFINITY;
+    const retry = this.connections.takesOpens ? this.deadlines.suspensions.nextRetry() : Number.POSITIVE_INFINITY;
+    return Math.min(retry, this.connections.nextDeadline(), this.deadlines.next());
   }
 
   /** Does what is due: gives up, and opens again. */
   advance(): void {
     const now = this.options.now();
-    if (this.state.kind === 'suspended' && this.state.deadline <= now) this.finish(this.expired(this.state.error));
-    for (const stream of this.suspensions.expired(now)) this.giveUp(stream);
-    for (const [stream, deadline] of this.lingering) {
-      if (deadline > now) break;
-      this.giveUp(stream);
+    this.connections.advance(now);
+    for (const stream of this.deadlines.expired(now)) this.giveUp(stream);
+    if (this.connections.takesOpens) {
+      for (const stream of this.deadlines.suspensions.due(now)) this.openAgain(stream, now);
+      this.opening.advance();
     }
-    if (this.turnedAwayUntil <= now) this.endTurnedAway();
-    if (this.takesOpens) {
-      for (const stream of this.suspensions.due(now)) this.openAgain(stream, now);
-      this.startWaiting();
-    }
-    this.leaveEmpty();
+    this.connections.leaveEmpty();
   }
 
   private giveUpIfAny(stream: StreamCore | undefined): boolean {
@@ -266,67 +115,105 @@ export class TunnelCore implements StreamKeeper {
 
   private giveUp(stream: StreamCore): void {
     stream.leavePlace();
-    stream.fail(this.expired());
-  }
-
-  private expired(cause?: TrunklineError): TrunklineError {
-    const text = `there was no connection for ${this.options.resumeWindowMs} ms`;
-    return new TrunklineError('RESUME_EXPIRED', cause ? `${text}: ${cause.message}` : text, cause ? { cause } : {});
+    stream.fail(expired(this.options.resumeWindowMs));
   }
 
   private openAgain(stream: StreamCore, now: number): void {
-    const connection = this.current as ConnectionCore;
-    const deadline = this.suspensions.deadlineOf(stream) ?? now;
+    const deadline = this.deadlines.suspensions.deadlineOf(stream) ?? now;
     try {
-      stream.openAgainOn(connection, Math.max(0, Math.ceil(deadline - now)));
+      stream.openAgainOn(this.connection as ConnectionCore, Math.max(0, Math.ceil(deadline - now)));
     } catch {
       // Full for now; the deadline stays.
       this.suspended(stream);
     }
   }
 
-  private get takesOpens(): boolean {
-    return this.current?.isOpen === true && !this.isTurnedAway;
-  }
-
   // ── StreamKeeper ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   survives(error: TrunklineError): boolean {
-    if (this.options.resumeWindowMs === 0 || this.state.kind === 'closed') return false;
-    return this.state.kind === 'connecting' ? this.state.dialsLeft > 1 : isLost(error);
+    return this.connections.survives(error);
   }
 
   /** What others opened here and left is kept as long as there is room: they need not come back, and could leave more. */
   suspended(stream: StreamCore): void {
-    const now = this.options.now();
-    this.lingering.delete(stream);
-    if (now - (this.settledAt.get(stream) ?? now) >= CALM_MS) stream.fruitlessReopens = 0;
-    const delayMs = backoffMs(Math.min(stream.fruitlessReopens, MAX_REOPEN_ATTEMPT), this.options.random);
-    this.suspensions.add(stream, now + this.options.resumeWindowMs, now + delayMs);
-    if (this.suspensions.othersCount > this.options.limits.maxStreams) this.giveUpIfAny(this.suspensions.leastMissed());
-    this.leaveEmpty();
+    this.deadlines.suspended(stream, this.options.now());
+    const { suspensions } = this.deadlines;
+    if (suspensions.othersCount > this.options.limits.maxStreams) this.giveUpIfAny(suspensions.leastMissed());
+    this.connections.leaveEmpty();
   }
 
   settled(stream: StreamCore): void {
-    this.suspensions.remove(stream);
-    this.settledAt.set(stream, this.options.now());
+    this.deadlines.settled(stream, this.options.now());
   }
 
   lingers(stream: StreamCore): void {
-    this.answered(stream);
-    // One that is suspended has its deadline there.
-    if (this.suspensions.deadlineOf(stream) === undefined) this.lingering.set(stream, this.options.now() + LINGER_MS);
+    this.opening.answered(stream);
+    this.deadlines.lingers(stream, this.options.now());
   }
 
   gone(stream: StreamCore): void {
     this.streams.delete(stream);
-    this.waiting.delete(stream);
-    this.suspensions.remove(stream);
-    this.lingering.delete(stream);
+    this.opening.remove(stream);
+    this.deadlines.remove(stream);
     if (this.accepted.get(stream.uid) === stream) this.accepted.delete(stream.uid);
-    this.answered(stream);
-    this.startWaiting();
-    this.leaveEmpty();
+    this.opening.advance();
+    this.connections.leaveEmpty();
+  }
+
+  // ── ConnectionsUser ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Our own streams move first; those that others opened here follow when their initiators have moved. One that would not
+   * survive it stays.
+   */
+  welcomed(former: ConnectionCore | undefined): void {
+    for (const stream of former ? this.streams : []) {
+      if (stream.isInitiator && stream.isResumable && stream.connection === former) {
+        stream.leavePlace();
+        this.suspended(stream);
+      }
+    }
+    this.deadlines.suspensions.retryAll(this.options.now());
+    this.advance();
+  }
+
+  finished(error: TrunklineError): void {
+    for (const stream of [...this.streams]) stream.fail(error.clone());
+  }
+
+  tell(event: TunnelEvent): void {
+    this.events.push(event);
+  }
+
+  openReceived(connection: ConnectionCore, id: number, open: Open): void {
+    switch (open.target.kind) {
+      case 'plain':
+        return this.take(connection, id, open);
+      case 'resume':
+        return this.resume(connection, id, open);
+      default:
+        connection.refuse(id, {
+          code: 'FORBIDDEN',
+          reason: `this side is no relay: it does not know the target ${open.target.kind}`,
+        });
+    }
+  }
+
+  private take(connection: ConnectionCore, id: number, open: Open): void {
+    const stream = this.createStream(open.uid, open.target, null, undefined, true);
+    stream.placeOn(connection, id, open);
+    this.tell({ type: 'incoming', stream, meta: open.meta });
+  }
+
+  private resume(connection: ConnectionCore, id: number, open: Open): void {
+    try {
+      const stream = this.accepted.get(open.uid);
+      if (stream === undefined) throw unknownStream();
+      stream.resumeOn(connection, id, open);
+    } catch (error) {
+      connection.refuse(id, toErrorPayload(toTrunklineError(error, 'INTERNAL')));
+    }
+    this.connections.leaveEmpty();
   }
 
   // ── streams of this side ─────────────────────────────────────────────────────────────────────────────────────────
@@ -338,8 +225,7 @@ export class TunnelCore implements StreamKeeper {
     const failure = this.refusalOf(options);
     if (failure !== undefined) stream.fail(failure);
     else if (options.offer) this.acceptOn(stream, options.offer.listener.connection);
-    else if (this.mustWait(stream)) this.waiting.add(stream);
-    else this.start(stream, this.current as ConnectionCore);
+    else this.opening.add(stream);
     return stream;
   }
 
@@ -351,61 +237,51 @@ export class TunnelCore implements StreamKeeper {
   }
 
   private refusalOf({ offer }: OpenOptions): TrunklineError | undefined {
-    if (this.state.kind === 'closed') return this.state.error.clone();
+    const { endReason } = this.connections;
+    if (endReason !== undefined) return endReason.clone();
     if (offer && this.acceptAgain(offer.listener, offer.offer))
       return new TrunklineError('CANCELED', 'that stream is here already');
     const { maxStreams } = this.peerLimits;
-    if (this.openCount - this.departingCount < maxStreams || this.giveUpIfAny(this.suspensions.ownLingering()))
-      return undefined;
+    // Those that linger will be free without anybody's doing.
+    const staying = this.openCount - this.deadlines.lingeringCount;
+    if (staying < maxStreams || this.giveUpIfAny(this.deadlines.suspensions.ownLingering())) return undefined;
     return new TrunklineError('LIMIT_STREAMS', `the peer allows ${maxStreams} streams on one tunnel`);
   }
 
   /** Streams that have an id, or will ask for one. */
   private get openCount(): number {
-    return (this.current?.localStreamCount ?? 0) + this.waiting.size + this.suspensions.withoutPlaceCount;
+    const { waitingCount } = this.opening;
+    return this.localStreamCount + waitingCount + this.deadlines.suspensions.withoutPlaceCount;
   }
 
-  /** Those of them that will be free without anybody's doing: the other side owes its last word. */
-  private get departingCount(): number {
-    return this.lingering.size;
+  private get localStreamCount(): number {
+    return this.connection?.localStreamCount ?? 0;
   }
 
-  private mustWait(stream: StreamCore): boolean {
-    const isReady = this.state.kind === 'connecting' ? this.current !== undefined : this.takesOpens;
-    const isFull = (this.current?.localStreamCount ?? 0) >= this.peerLimits.maxStreams;
-    if (!isReady || (isFull && this.departingCount > 0)) return true;
-    return stream.target.kind === 'connect' && this.pendingConnects.size >= this.maxPendingConnects;
+  private room(): Room {
+    const isAtLimit = this.localStreamCount >= this.peerLimits.maxStreams;
+    return {
+      isReady: this.connections.takesFirstOpens,
+      isFull: isAtLimit && this.deadlines.lingeringCount > 0,
+      // Until the relay says otherwise, its defaults are assumed.
+      maxPendingConnects: (this.connection?.isOpen ? this.peerLimits : DEFAULT_LIMITS).maxPendingConnects,
+    };
   }
 
   private acceptOn(stream: StreamCore, connection: ConnectionCore | undefined): void {
-    if (connection === undefined)
-      return stream.fail(new TrunklineError('CANCELED', 'the offer went with its connection'));
-    this.accepted.set(stream.uid, stream);
+    if (connection !== undefined) this.accepted.set(stream.uid, stream);
     this.start(stream, connection);
   }
 
-  private start(stream: StreamCore, connection: ConnectionCore): void {
+  private start(stream: StreamCore, connection: ConnectionCore | undefined): boolean {
     try {
+      if (connection === undefined) throw new TrunklineError('CANCELED', 'the offer went with its connection');
       stream.openOn(connection);
-      // Not before: one that fails to start must not start the next from within.
-      if (stream.target.kind === 'connect') this.pendingConnects.add(stream);
+      return true;
     } catch (error) {
       stream.fail(toTrunklineError(error, 'INTERNAL'));
+      return false;
     }
-  }
-
-  private startWaiting(): void {
-    if (!this.takesOpens) return;
-    for (const stream of this.waiting) {
-      if (this.mustWait(stream)) continue;
-      this.waiting.delete(stream);
-      this.start(stream, this.current as ConnectionCore);
-    }
-  }
-
-  /** Until the relay says otherwise, its defaults are assumed. */
-  private get maxPendingConnects(): number {
-    return this.current?.isOpen ? this.current.peerLimits.maxPendingConnects : DEFAULT_LIMITS.maxPendingConnects;
   }
 
   private createStream(uid: string, target: Target, meta: Json, secret?: string, isIncoming = false): StreamCore {
@@ -427,17 +303,11 @@ export class TunnelCore implements StreamKeeper {
     return stream;
   }
 
-  // ── what streams tell ────────────────────────────────────────────────────────────────────────────────────────────
-
   private observe(stream: StreamCore, event: StreamEvent): void {
     if (event.type === 'refuse') throw new TrunklineError('PROTOCOL', 'REFUSE at an endpoint');
     if (event.type === 'offer' && this.acceptAgain(stream, event.offer)) return;
-    this.events.push({ type: 'stream', stream, event });
-    if (event.type === 'opened') this.answered(stream);
-  }
-
-  private answered(stream: StreamCore): void {
-    if (this.pendingConnects.delete(stream)) this.startWaiting();
+    this.tell({ type: 'stream', stream, event });
+    if (event.type === 'opened') this.opening.answered(stream);
   }
 
   /** A client that never saw its ACCEPT connects again: the application has that stream already, and is not asked. */
@@ -452,40 +322,7 @@ export class TunnelCore implements StreamKeeper {
       if (stream.isSuspended) this.suspended(stream);
       listener.refuse(offer.id, toErrorPayload(error));
     }
-    this.leaveEmpty();
+    this.connections.leaveEmpty();
     return true;
-  }
-
-  // ── streams of others ────────────────────────────────────────────────────────────────────────────────────────────
-
-  private openReceived(connection: ConnectionCore, id: number, open: Open): void {
-    switch (open.target.kind) {
-      case 'plain':
-        return this.take(connection, id, open);
-      case 'resume':
-        return this.resume(connection, id, open);
-      default:
-        connection.refuse(id, {
-          code: 'FORBIDDEN',
-          reason: `this side is no relay: it does not know the target ${open.target.kind}`,
-        });
-    }
-  }
-
-  private take(connection: ConnectionCore, id: number, open: Open): void {
-    const stream = this.createStream(open.uid, open.target, null, undefined, true);
-    stream.placeOn(connection, id, open);
-    this.events.push({ type: 'incoming', stream, meta: open.meta });
-  }
-
-  private resume(connection: ConnectionCore, id: number, open: Open): void {
-    try {
-      const stream = this.accepted.get(open.uid);
-      if (stream === undefined) throw new TrunklineError('RESUME_UNKNOWN', 'there is no such stream here');
-      stream.resumeOn(connection, id, open);
-    } catch (error) {
-      connection.refuse(id, toErrorPayload(toTrunklineError(error, 'INTERNAL')));
-    }
-    this.leaveEmpty();
   }
 }

@@ -32,13 +32,12 @@ export function tunnelInternals(tunnel: Tunnel) {
       connection: Connection | undefined;
       streamCount: number;
       suspendedCount: number;
-      leaving: ReadonlySet<Connection>;
       accepted: Sized;
-      lingering: Sized;
+      connections: { leaving: ReadonlySet<Connection> };
+      deadlines: { lingering: Sized };
+      opening: { pendingConnects: Sized; waiting: Sized };
       /** The secret that its HELLO says. */
       endpoint: string | undefined;
-      pendingConnects: Sized;
-      waiting: Sized;
     };
     handlers: Sized;
     drivers: Sized;

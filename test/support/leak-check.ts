@@ -108,12 +108,15 @@ function leftOnTunnel(tunnel: Tunnel): string[] {
   return present({
     streams: core.streamCount,
     'of them suspended': core.suspendedCount,
-    'of them lingering': core.lingering.size,
-    'of them waiting': core.waiting.size,
+    'of them lingering': core.deadlines.lingering.size,
+    'of them waiting': core.opening.waiting.size,
     'of them accepted': core.accepted.size,
-    'of them pending connects': core.pendingConnects.size,
+    'of them pending connects': core.opening.pendingConnects.size,
     'places on its connection': core.connection?.streamCount ?? 0,
-    'places on connections it leaves': [...core.leaving].reduce((sum, { streamCount }) => sum + streamCount, 0),
+    'places on connections it leaves': [...core.connections.leaving].reduce(
+      (sum, { streamCount }) => sum + streamCount,
+      0,
+    ),
     handlers: handlers.size,
   });
 }
