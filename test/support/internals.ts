@@ -42,7 +42,7 @@ export function tunnelInternals(tunnel: Tunnel) {
     handlers: Sized;
     drivers: Sized;
     timer: object | undefined;
-    redial: { cancelTimer: object | undefined; cancelHop: object | undefined };
+    redial: { cancelTimer: object | undefined; cancelHop: object | undefined; wake(): void };
   };
 }
 

@@ -4,8 +4,12 @@ const PATIENCE_MS = 8_000;
  * Resolves once the condition holds. It asks again in every turn of the event loop, so nothing depends on how fast a
  * machine is; the deadline only turns a hang into a message that says what was missing.
  */
-export async function until(condition: () => boolean, what: string | (() => string)): Promise<void> {
-  const giveUpAt = performance.now() + PATIENCE_MS;
+export async function until(
+  condition: () => boolean,
+  what: string | (() => string),
+  patienceMs = PATIENCE_MS,
+): Promise<void> {
+  const giveUpAt = performance.now() + patienceMs;
   while (!condition()) {
     if (performance.now() > giveUpAt) {
       throw new Error(`waited in vain for: ${typeof what === 'string' ? what : what()}`);
