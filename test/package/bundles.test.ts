@@ -6,10 +6,10 @@ import { describe, expect, test } from 'vitest';
 
 /** In bytes. A budget is raised on purpose, in the commit that needs it, never to make a test pass. */
 const BUDGETS: Record<string, { size: number; gzip: number }> = {
-  'trunkline.js': { size: 469_000, gzip: 92_000 },
+  'trunkline.js': { size: 469_000, gzip: 95_000 },
   'trunkline.min.js': { size: 202_000, gzip: 61_700 },
   'trunkline.esm.js': { size: 202_000, gzip: 61_700 },
-  'index.browser.js': { size: 150_000, gzip: 36_500 },
+  'index.browser.js': { size: 155_000, gzip: 38_000 },
   'demo/demo.js': { size: 228_500, gzip: 70_300 },
 };
 
