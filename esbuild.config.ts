@@ -13,12 +13,11 @@ import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type BuildOptions, build } from 'esbuild';
+import { forPages } from './esbuild.page.js';
 
 const common = { bundle: true, target: 'es2022', sourcemap: true, metafile: true, logLevel: 'warning' } as const;
 
-/** The sources import Node's names, at one place (src/runtime/node-stream.ts); a page gets the npm packages. */
-const nodeStreamsInPages = { 'node:stream': 'readable-stream', 'node:buffer': 'buffer/', 'node:events': 'events/' };
-const page = { ...common, platform: 'browser', alias: nodeStreamsInPages } as const;
+const page: BuildOptions = { ...common, ...forPages };
 
 const builds: Record<string, BuildOptions> = {
   node: {

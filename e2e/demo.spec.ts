@@ -1,9 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type BrowserContext, test as base, type Download, expect, type Page } from '@playwright/test';
-import { DemoProcess } from './demo-process.js';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { type Download, expect, type Page } from '@playwright/test';
+import { pickFile, test } from './demo-fixtures.js';
 
 const FILE_BYTES = 24 * 1024 * 1024;
 /** Takes seconds, so that something can happen in the middle. */
@@ -13,56 +11,6 @@ const LARGE_FILE_BYTES = 240 * 1024 * 1024;
 const RESUME_WINDOW_MS = 120_000;
 /** For a page to dial again: the later the more often it has failed. */
 const PATIENCE_MS = 20_000;
-
-interface Fixtures {
-  /** The demo as `npm start` runs it. */
-  demo: DemoProcess;
-  /** A page in a browser context of its own: another person's browser. */
-  visit(url: string): Promise<Page>;
-  /** Makes a file of random bytes. */
-  makeFile(bytes: number): Promise<{ path: string; sha256: string }>;
-}
-
-const test = base.extend<Fixtures>({
-  demo: async ({ playwright: _ }, use) => {
-    const demo = await DemoProcess.start();
-    await use(demo);
-    await demo.stop();
-  },
-  visit: async ({ browser }, use) => {
-    const contexts: BrowserContext[] = [];
-    await use(async (url) => {
-      const context = await browser.newContext();
-      contexts.push(context);
-      // The native save dialog cannot be answered by a test; without it the page falls back to an ordinary download.
-      await context.addInitScript(() => Reflect.deleteProperty(window, 'showSaveFilePicker'));
-      const page = await context.newPage();
-      page.on('pageerror', (error) => {
-        throw error;
-      });
-      await page.goto(url);
-      return page;
-    });
-    for (const context of contexts) await context.close();
-  },
-  makeFile: async ({ playwright: _ }, use) => {
-    const folder = await mkdtemp(join(tmpdir(), 'trunkline-demo-'));
-    await use(async (size) => {
-      const path = join(folder, 'holiday.mov');
-      const bytes = randomBytes(size);
-      await writeFile(path, bytes);
-      return { path, sha256: createHash('sha256').update(bytes).digest('hex') };
-    });
-    await rm(folder, { recursive: true });
-  },
-});
-
-/** Picks a file on the sender's page; resolves with the link that it shows. */
-async function share(page: Page, path: string): Promise<string> {
-  await page.getByTestId('file-input').setInputFiles(path);
-  await expect(page.getByTestId('sender')).toHaveAttribute('data-state', 'online');
-  return await page.getByTestId('share-link').inputValue();
-}
 
 function fractionOf(page: Page): Promise<number> {
   return page.getByTestId('progress').evaluate((bar) => (bar as HTMLProgressElement).value);
@@ -86,7 +34,7 @@ test('a file dropped in one browser is downloaded in another, from the first pag
   const file = await makeFile(FILE_BYTES);
   const sender = await visit(demo.url);
   await picture(sender, 'sender-idle');
-  const link = await share(sender, file.path);
+  const link = await pickFile(sender, file.path);
   await picture(sender, 'sender-sharing');
 
   const receiver = await visit(link);
@@ -105,10 +53,8 @@ test('a file dropped in one browser is downloaded in another, from the first pag
   await picture(sender, 'sender-done');
 });
 
-test('a sender that declines is shown in plain words', async ({ demo, visit, makeFile }) => {
-  const file = await makeFile(FILE_BYTES);
-  const sender = await visit(demo.url);
-  const link = await share(sender, file.path);
+test('a sender that declines is shown in plain words', async ({ visit, share }) => {
+  const { sender, link } = await share(FILE_BYTES);
   await sender.getByTestId('ask-toggle').check();
   const receiver = await visit(link);
   await receiver.getByTestId('download').click();
@@ -117,13 +63,9 @@ test('a sender that declines is shown in plain words', async ({ demo, visit, mak
   await picture(receiver, 'receiver-declined');
 });
 
-test('a sender that vanishes in the middle of a download is shown in plain words', async ({
-  demo,
-  visit,
-  makeFile,
-}) => {
-  const sender = await visit(demo.url);
-  const receiver = await visit(await share(sender, (await makeFile(LARGE_FILE_BYTES)).path));
+test('a sender that vanishes in the middle of a download is shown in plain words', async ({ visit, share }) => {
+  const { sender, link } = await share(LARGE_FILE_BYTES);
+  const receiver = await visit(link);
   await receiver.getByTestId('download').click();
   await expect(receiver.getByTestId('receiver')).toHaveAttribute('data-state', 'receiving');
   await picture(receiver, 'receiver-in-progress');
@@ -133,13 +75,9 @@ test('a sender that vanishes in the middle of a download is shown in plain words
   await picture(receiver, 'receiver-sender-gone');
 });
 
-test('a receiver that vanishes in the middle is shown to the sender, who goes on sharing', async ({
-  demo,
-  visit,
-  makeFile,
-}) => {
-  const sender = await visit(demo.url);
-  const receiver = await visit(await share(sender, (await makeFile(LARGE_FILE_BYTES)).path));
+test('a receiver that vanishes in the middle is shown to the sender, who goes on sharing', async ({ visit, share }) => {
+  const { sender, link } = await share(LARGE_FILE_BYTES);
+  const receiver = await visit(link);
   await receiver.getByTestId('download').click();
   const row = sender.getByTestId('download-row');
   await expect(row).toHaveAttribute('data-state', 'sending');
@@ -159,11 +97,9 @@ test('an unknown link is shown in plain words', async ({ demo, visit }) => {
 test('a download goes on when the server is killed and started again; the link stays the same', async ({
   demo,
   visit,
-  makeFile,
+  share,
 }) => {
-  const file = await makeFile(SLOW_FILE_BYTES);
-  const sender = await visit(demo.url);
-  const link = await share(sender, file.path);
+  const { sender, link, sha256 } = await share(SLOW_FILE_BYTES);
   const receiver = await visit(link);
   const download = receiver.waitForEvent('download');
   await receiver.getByTestId('download').click();
@@ -183,7 +119,7 @@ test('a download goes on when the server is killed and started again; the link s
   await expect(sender.getByTestId('share-state')).toHaveText('Online', { useInnerText: true, timeout: PATIENCE_MS });
   await expect(receiver.getByTestId('reconnecting')).toBeHidden({ timeout: PATIENCE_MS });
   expect(await fractionOf(receiver)).toBeGreaterThanOrEqual(before);
-  expect(await sha256Of(await download)).toBe(file.sha256);
+  expect(await sha256Of(await download)).toBe(sha256);
   await expect(row).toHaveAttribute('data-state', 'done');
   await expect(row.getByTestId('row-status')).toContainText(/checksums match/i);
 
@@ -194,11 +130,10 @@ test('a download goes on when the server is killed and started again; the link s
 test('a server that stops ends cleanly with pages open, which say so when it does not come back', async ({
   demo,
   visit,
-  makeFile,
+  share,
 }) => {
-  const file = await makeFile(FILE_BYTES);
-  const sender = await visit(demo.url);
-  const receiver = await visit(await share(sender, file.path));
+  const { sender, link } = await share(FILE_BYTES);
+  const receiver = await visit(link);
   await expect(receiver.getByTestId('download')).toBeEnabled();
   for (const page of [sender, receiver]) await page.clock.install();
   expect(await demo.stop()).toBe(0);

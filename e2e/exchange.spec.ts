@@ -1,8 +1,9 @@
 import { StreamClient, StreamServer } from 'trunkline';
 import { type ExchangeOptions, type ExchangeResult, exchange } from './exchange.js';
-import { connectInPage, expectAllArrived, listenInPage, type RelayFixture, test } from './fixtures.js';
+import { type RelayFixture, test } from './fixtures.js';
+import { connectInPage, expectAllArrived, finishExchange, listenInPage, MIB, startExchange } from './page-exchange.js';
 
-const BYTES = 64 * 1024 * 1024;
+const BYTES = 64 * MIB;
 const OF_LISTENER: ExchangeOptions = { bytes: BYTES, seed: 11, peerSeed: 22 };
 const OF_CLIENT: ExchangeOptions = { bytes: BYTES, seed: 22, peerSeed: 11 };
 
@@ -19,19 +20,19 @@ function connectInNode(relayed: RelayFixture, name: string): Promise<ExchangeRes
 
 test.describe('64 MiB each way, at the same time, in writes of random sizes', () => {
   test('page to page, in two browser contexts', async ({ openPage }) => {
-    const result = await listenInPage(await openPage(), 'PAGE', OF_LISTENER);
-    const client = await connectInPage(await openPage(), 'PAGE', OF_CLIENT);
-    expectAllArrived(await result(), client);
+    const listener = { page: await openPage(), options: OF_LISTENER };
+    const client = { page: await openPage(), options: OF_CLIENT };
+    await finishExchange(await startExchange(listener, client));
   });
 
   test('page to Node', async ({ relayed, openPage }) => {
     const result = await listenInNode(relayed, 'NODE');
-    const client = await connectInPage(await openPage(), 'NODE', OF_CLIENT);
+    const client = await connectInPage('NODE', { page: await openPage(), options: OF_CLIENT });
     expectAllArrived(await result(), client);
   });
 
   test('Node to page', async ({ relayed, openPage }) => {
-    const result = await listenInPage(await openPage(), 'PAGE', OF_LISTENER);
+    const result = await listenInPage('PAGE', { page: await openPage(), options: OF_LISTENER });
     const client = await connectInNode(relayed, 'PAGE');
     expectAllArrived(await result(), client);
   });

@@ -1,8 +1,8 @@
 import type { Page } from '@playwright/test';
 import type { ExchangeOptions } from './exchange.js';
-import { expect, listenInPage, received, startInPage, test } from './fixtures.js';
+import { expect, test } from './fixtures.js';
+import { MIB, received, startExchange } from './page-exchange.js';
 
-const MIB = 1024 * 1024;
 const BYTES = 50 * MIB;
 
 test.describe('the other side learns at once of a page that is left or reloaded while it downloads', () => {
@@ -17,20 +17,24 @@ test.describe('the other side learns at once of a page that is left or reloaded 
   for (const leave of ['left', 'reloaded'] as const) {
     test(`a listening page, ${leave}`, async ({ openPage }) => {
       const [listener, client] = [await openPage(), await openPage()];
-      await listenInPage(listener, 'PAGE', downloads);
-      const result = await startInPage(client, 'PAGE', serves);
+      const { clientResult } = await startExchange(
+        { page: listener, options: downloads },
+        { page: client, options: serves },
+      );
       await received(listener, 5 * MIB);
       await leaving[leave](listener);
-      expect((await result()).events).toContainEqual(expect.stringMatching(/^error LISTENER_GONE/));
+      expect((await clientResult()).events).toContainEqual(expect.stringMatching(/^error LISTENER_GONE/));
     });
 
     test(`a connecting page, ${leave}`, async ({ openPage }) => {
       const [listener, client] = [await openPage(), await openPage()];
-      const result = await listenInPage(listener, 'PAGE', serves);
-      await startInPage(client, 'PAGE', downloads);
+      const { listenerResult } = await startExchange(
+        { page: listener, options: serves },
+        { page: client, options: downloads },
+      );
       await received(client, 5 * MIB);
       await leaving[leave](client);
-      expect((await result()).events).toContainEqual(expect.stringMatching(/^error TUNNEL_CLOSED/));
+      expect((await listenerResult()).events).toContainEqual(expect.stringMatching(/^error TUNNEL_CLOSED/));
     });
   }
 });

@@ -1,19 +1,10 @@
 import type { Page } from '@playwright/test';
 import { TcpProxy } from '../test/support/tcp-proxy.js';
-import type { ExchangeOptions, ExchangeResult } from './exchange.js';
-import {
-  allow,
-  test as base,
-  expect,
-  expectAllArrived,
-  listenInPage,
-  received,
-  startInPage,
-  suspended,
-} from './fixtures.js';
+import type { ExchangeOptions } from './exchange.js';
+import { test as base, expect } from './fixtures.js';
+import { allow, finishExchange, MIB, type PageExchange, received, startExchange, suspended } from './page-exchange.js';
 import { UserBrowser } from './user-browser.js';
 
-const MIB = 1024 * 1024;
 /** Each way. */
 const BYTES = 50 * MIB;
 /** So far until what is to happen has happened. */
@@ -37,17 +28,14 @@ const test = base.extend<{ user: UserBrowser; wire: TcpProxy }>({
   },
 });
 
-interface Transfer {
-  listenerResult: () => Promise<ExchangeResult>;
-  clientResult: () => Promise<ExchangeResult>;
-}
-
 /** Between two pages, and well under way. */
-async function startTransfer(listener: Page, client: Page, listenerUrl?: string): Promise<Transfer> {
-  const listenerResult = await listenInPage(listener, 'PAGE', OF_LISTENER, listenerUrl);
-  const clientResult = await startInPage(client, 'PAGE', OF_CLIENT);
+async function startHalf(listener: Page, client: Page, listenerUrl?: string): Promise<PageExchange> {
+  const exchange = await startExchange(
+    { page: listener, options: OF_LISTENER, relayUrl: listenerUrl },
+    { page: client, options: OF_CLIENT },
+  );
   await received(client, 5 * MIB);
-  return { listenerResult, clientResult };
+  return exchange;
 }
 
 /** What the page is told of its own life, from now on. */
@@ -73,13 +61,12 @@ test('a tab behind another goes on, and reconnects there', async ({ relayed, ope
   await user.openTab();
   expect(await visibility(listener)).toBe('hidden');
   const client = await openPage();
-  const { listenerResult, clientResult } = await startTransfer(listener, client, wire.url);
+  const exchange = await startHalf(listener, client, wire.url);
   wire.cut();
   await suspended(client);
   await Promise.all([allow(listener), allow(client)]);
-  const results = [await listenerResult(), await clientResult()] as const;
-  expectAllArrived(...results);
-  expect(results[0].suspensions).toBeGreaterThan(0);
+  const results = await finishExchange(exchange);
+  expect(results.listener.suspensions).toBeGreaterThan(0);
   expect(await visibility(listener)).toBe('hidden');
 });
 
@@ -93,16 +80,15 @@ test('a frozen tab, whose connection is lost meanwhile, goes on when it is woken
   const client = await openPage();
   await user.openTab();
   const events = await recordLifecycle(listener);
-  const { listenerResult, clientResult } = await startTransfer(listener, client, wire.url);
+  const exchange = await startHalf(listener, client, wire.url);
   await user.setLifecycle(listener, 'frozen');
   wire.cut();
   await suspended(client);
   expect(await listener.evaluate(() => window.kept.stream.suspended)).toBe(false);
   await Promise.all([allow(listener), allow(client)]);
   await user.setLifecycle(listener, 'active');
-  const results = [await listenerResult(), await clientResult()] as const;
-  expectAllArrived(...results);
-  expect(results[0].suspensions).toBeGreaterThan(0);
+  const results = await finishExchange(exchange);
+  expect(results.listener.suspensions).toBeGreaterThan(0);
   expect(await events()).toEqual(['freeze', 'resume']);
 });
 
@@ -114,18 +100,18 @@ test('a page that comes back from the back/forward cache goes on; one that is no
   const listener = await openPage();
   const client = await user.openTab(relayed.origin);
   const events = await recordLifecycle(client);
-  const { listenerResult, clientResult } = await startTransfer(listener, client);
+  const exchange = await startHalf(listener, client);
   await client.evaluate(() => location.assign('/elsewhere'));
   await client.waitForURL('**/elsewhere');
   await client.evaluate(() => history.back());
   await client.waitForFunction(() => window.kept !== undefined);
   const hasCache = await client.evaluate(() => window.kept.stream !== undefined);
   test.info().annotations.push({ type: 'back/forward cache', description: hasCache ? 'kept' : 'not kept' });
-  if (!hasCache) return expect((await listenerResult()).events).toContainEqual(expect.stringMatching(/TUNNEL_CLOSED/));
+  if (!hasCache)
+    return expect((await exchange.listenerResult()).events).toContainEqual(expect.stringMatching(/TUNNEL_CLOSED/));
   await Promise.all([allow(listener), allow(client)]);
-  const results = [await listenerResult(), await clientResult()] as const;
-  expectAllArrived(...results);
-  expect(results[1].suspensions).toBeGreaterThan(0);
+  const results = await finishExchange(exchange);
+  expect(results.client.suspensions).toBeGreaterThan(0);
   expect(await events()).toEqual(['pagehide persisted', 'hidden', 'freeze', 'resume', 'visible', 'pageshow persisted']);
 });
 
@@ -138,8 +124,7 @@ test('the other side learns at once of a page that is left, reloaded or closed',
   for (const part of partings) {
     for (const [role, code] of Object.entries({ listener: 'LISTENER_GONE', client: 'TUNNEL_CLOSED' })) {
       const pages = { listener: await openPage(), client: await openPage() };
-      await listenInPage(pages.listener, 'PAGE', OF_QUIET);
-      await startInPage(pages.client, 'PAGE', OF_QUIET);
+      await startExchange({ page: pages.listener, options: OF_QUIET }, { page: pages.client, options: OF_QUIET });
       for (const page of [pages.listener, pages.client]) await received(page, 1);
       const other = role === 'listener' ? pages.client : pages.listener;
       const failed = other.evaluate(

@@ -1,19 +1,9 @@
 import { RelayProcess } from '../test/support/relay-process.js';
 import { TcpProxy } from '../test/support/tcp-proxy.js';
 import type { ExchangeOptions } from './exchange.js';
-import {
-  allow,
-  expect,
-  expectAllArrived,
-  listenInPage,
-  received,
-  receivedBytes,
-  startInPage,
-  suspended,
-  test,
-} from './fixtures.js';
+import { expect, test } from './fixtures.js';
+import { allow, finishExchange, MIB, received, receivedBytes, startExchange, suspended } from './page-exchange.js';
 
-const MIB = 1024 * 1024;
 const BYTES = 100 * MIB;
 /** So far until what is to happen has happened. */
 const STEP_BYTES = 20 * MIB;
@@ -35,8 +25,10 @@ test.describe('100 MiB between two pages outlive', () => {
     const proxy = await TcpProxy.start(relayed.url);
     const listener = await openPage();
     const client = await openPage();
-    const listenerResult = await listenInPage(listener, 'PAGE', OF_LISTENER);
-    const clientResult = await startInPage(client, 'PAGE', OF_CLIENT, proxy.url);
+    const exchange = await startExchange(
+      { page: listener, options: OF_LISTENER },
+      { page: client, options: OF_CLIENT, relayUrl: proxy.url },
+    );
     await received(client, 5 * MIB);
 
     proxy.refuse();
@@ -52,7 +44,7 @@ test.describe('100 MiB between two pages outlive', () => {
     await allow(listener);
     await Promise.all([client.context().setOffline(false), listener.context().setOffline(false)]);
 
-    expectAllArrived(await listenerResult(), await clientResult());
+    await finishExchange(exchange);
     await proxy.close();
   });
 
@@ -62,8 +54,10 @@ test.describe('100 MiB between two pages outlive', () => {
     const listener = await openPage();
     const client = await openPage();
     const bytes = Math.max(BYTES, (KILLS + 1) * STEP_BYTES);
-    const listenerResult = await listenInPage(listener, 'PAGE', { ...OF_LISTENER, bytes }, relay.url);
-    const clientResult = await startInPage(client, 'PAGE', { ...OF_CLIENT, peerBytes: bytes }, relay.url);
+    const exchange = await startExchange(
+      { page: listener, options: { ...OF_LISTENER, bytes }, relayUrl: relay.url },
+      { page: client, options: { ...OF_CLIENT, peerBytes: bytes }, relayUrl: relay.url },
+    );
     for (let kills = 0; kills < KILLS; kills++) {
       await received(client, kills * STEP_BYTES + 2 * MIB);
       await relay.kill();
@@ -71,9 +65,8 @@ test.describe('100 MiB between two pages outlive', () => {
       await relay.restart();
       await allow(listener, (kills + 2) * STEP_BYTES);
     }
-    const results = [await listenerResult(), await clientResult()] as const;
-    expectAllArrived(...results);
-    for (const { suspensions } of results) expect(suspensions).toBeGreaterThanOrEqual(KILLS);
+    const results = await finishExchange(exchange);
+    for (const { suspensions } of Object.values(results)) expect(suspensions).toBeGreaterThanOrEqual(KILLS);
     await relay.close();
   });
 });

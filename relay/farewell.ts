@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Message } from '../src/protocol/message-parts.js';
 import { isId } from '../src/protocol/messages.js';
 import type { Clock } from '../src/runtime/clock.js';
 import type { Connection, ConnectionHandlers } from '../src/transport/connection.js';
@@ -39,6 +40,7 @@ export function takeFarewell(request: IncomingMessage, response: ServerResponse,
  */
 export class PageConnection implements Connection {
   readonly announcesWritable: boolean;
+  readonly copiesMessages: boolean;
   private tellNow: (() => void) | undefined;
   private isEnding = false;
 
@@ -47,12 +49,13 @@ export class PageConnection implements Connection {
     private readonly clock: Clock,
   ) {
     this.announcesWritable = socket.announcesWritable;
+    this.copiesMessages = socket.copiesMessages;
   }
 
   start(handlers: ConnectionHandlers): void {
     this.socket.start({
       writable: () => handlers.writable(),
-      message: (bytes) => handlers.message(bytes),
+      received: (bytes, isLast) => handlers.received(bytes, isLast),
       text: () => handlers.text(),
       closed: (error) => {
         if (this.isEnding) handlers.closed(error);
@@ -65,7 +68,7 @@ export class PageConnection implements Connection {
     return this.socket.isWritable;
   }
 
-  send(message: Uint8Array): void {
+  send(message: Message): void {
     this.socket.send(message);
   }
 

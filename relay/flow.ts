@@ -1,12 +1,9 @@
+import type { MessageWriter } from '../src/core/message-writer.js';
 import { HEADER_BYTES } from '../src/protocol/constants.js';
 import { END_FRAME_BYTES, writeDataHeader, writeEnd } from '../src/protocol/encode.js';
 import { TrunklineError } from '../src/protocol/errors.js';
 import type { Progress } from '../src/protocol/frames.js';
-import { rewriteStreamId } from '../src/protocol/header.js';
-import { FrameQueue } from './frame-queue.js';
-
-/** From this size on a frame is passed on as it came, in a message of its own; smaller ones are worth gathering. */
-const READY_FRAME_BYTES = 8 * 1024;
+import { PayloadQueue } from './payload-queue.js';
 
 /**
  * open ──END came──> ending ──END passed on──> ended ──END_ACK came back──> acknowledged
@@ -25,7 +22,7 @@ type FlowState = 'open' | 'ending' | 'ended' | 'acknowledged' | 'discarded';
  */
 export class Flow {
   private state: FlowState = 'open';
-  private readonly queue = new FrameQueue();
+  private readonly queue = new PayloadQueue();
   private receivedOffset = 0;
   private passedOffset = 0;
   private consumedOffset = 0;
@@ -56,14 +53,14 @@ export class Flow {
   // ── from the source ──────────────────────────────────────────────────────────────────────────────────────────────
 
   /** @throws TrunklineError FLOW_CONTROL past what was granted (R88), PROTOCOL after END */
-  receiveData(frame: Uint8Array): void {
+  receiveData(payload: Uint8Array, exhausted: boolean): void {
     if (this.state !== 'open') throw new TrunklineError('PROTOCOL', 'DATA after END');
-    const length = frame.length - HEADER_BYTES;
+    const { length } = payload;
     if (this.receivedOffset + length > this.granted) {
       throw new TrunklineError('FLOW_CONTROL', `${this.receivedOffset + length - this.granted} bytes past the credit`);
     }
     if (length === 0) return;
-    this.queue.push(frame);
+    this.queue.push(payload, exhausted);
     this.receivedOffset += length;
   }
 
@@ -117,35 +114,25 @@ export class Flow {
 
   // ── to the sink ──────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** One DATA frame's worth, and END behind the last byte. */
   sendableBytes(maxPayloadBytes: number): number {
-    const payload = Math.min(this.allowedBytes(), maxPayloadBytes);
-    const data = payload === 0 ? 0 : HEADER_BYTES + payload;
-    return data + (this.state === 'ending' && payload === this.queue.length ? END_FRAME_BYTES : 0);
+    const { length } = this.nextRun(maxPayloadBytes);
+    return (length === 0 ? 0 : HEADER_BYTES + length) + this.endBytes(length);
   }
 
-  /** Copies queued payloads, gathered into one DATA frame, and END behind the last byte. */
-  writeFrames(target: Uint8Array, at: number, id: number, maxPayloadBytes: number): number {
-    const written = this.writeData(target, at, id, Math.min(this.allowedBytes(), maxPayloadBytes));
-    const end = at + written;
-    if (this.state !== 'ending' || this.queue.length > 0 || target.length - end < END_FRAME_BYTES) return written;
-    writeEnd(target, end, id, this.finalOffset);
+  /** How many of these are copied. */
+  copiedBytes(maxPayloadBytes: number): number {
+    const { length, isByReference } = this.nextRun(maxPayloadBytes);
+    if (length === 0) return this.endBytes(0);
+    return HEADER_BYTES + (isByReference ? 0 : length) + this.endBytes(length);
+  }
+
+  writeFrames(message: MessageWriter, id: number, maxPayloadBytes: number): void {
+    this.writeData(message, id, maxPayloadBytes);
+    if (this.endBytes(0) === 0 || message.room < END_FRAME_BYTES) return;
+    writeEnd(message.target, message.at, id, this.finalOffset);
+    message.at += END_FRAME_BYTES;
     this.state = 'ended';
-    return written + END_FRAME_BYTES;
-  }
-
-  hasReadyFrame(maxPayloadBytes: number): boolean {
-    const frame = this.queue.peekWhole();
-    if (frame === undefined || frame.length < READY_FRAME_BYTES) return false;
-    const length = frame.length - HEADER_BYTES;
-    return length <= maxPayloadBytes && length <= this.allowedBytes();
-  }
-
-  /** The frame as it came, with its id rewritten in place. */
-  takeReadyFrame(id: number): Uint8Array {
-    const frame = this.queue.takeWhole();
-    this.passedOffset += frame.length - HEADER_BYTES;
-    rewriteStreamId(frame, 0, id);
-    return frame;
   }
 
   discard(): void {
@@ -153,15 +140,22 @@ export class Flow {
     if (this.state !== 'acknowledged') this.state = 'discarded';
   }
 
-  private allowedBytes(): number {
-    return Math.min(this.queue.length, this.sinkCredit - this.passedOffset);
+  private nextRun(maxPayloadBytes: number) {
+    return this.queue.nextRun(Math.min(this.sinkCredit - this.passedOffset, maxPayloadBytes));
   }
 
-  private writeData(target: Uint8Array, at: number, id: number, length: number): number {
-    if (length <= 0) return 0;
-    const exhausted = this.queue.moveTo(target, at + HEADER_BYTES, length);
-    this.passedOffset += length;
-    writeDataHeader(target, at, id, length, exhausted);
-    return HEADER_BYTES + length;
+  private writeData(message: MessageWriter, id: number, maxPayloadBytes: number): void {
+    const run = this.nextRun(maxPayloadBytes);
+    if (run.length === 0) return;
+    const headerAt = message.at;
+    message.at += HEADER_BYTES;
+    const exhausted = this.queue.moveRun(message, run);
+    this.passedOffset += run.length;
+    writeDataHeader(message.target, headerAt, id, run.length, exhausted);
+  }
+
+  /** Of the END that follows `length` bytes more. */
+  private endBytes(length: number): number {
+    return this.state === 'ending' && length === this.queue.length ? END_FRAME_BYTES : 0;
   }
 }

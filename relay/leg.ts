@@ -1,5 +1,6 @@
 import type { Attachment } from '../src/core/attachment.js';
 import type { ConnectionCore } from '../src/core/connection.js';
+import type { MessageWriter } from '../src/core/message-writer.js';
 import {
   CREDIT_FRAME_BYTES,
   encodeAccept,
@@ -147,7 +148,7 @@ export class Leg implements Attachment {
     switch (frame.type) {
       case 'DATA':
         if (this.state !== 'joined' && !this.isHeard(frame.type)) return;
-        this.inbound.receiveData(frame.frame);
+        this.inbound.receiveData(frame.payload, frame.exhausted);
         return this.partner?.wake();
       case 'END':
         if (this.state !== 'joined' && !this.isHeard(frame.type)) return;
@@ -194,20 +195,13 @@ export class Leg implements Attachment {
     return this.outbound.sendableBytes(maxPayloadBytes);
   }
 
-  writeData(target: Uint8Array, at: number, maxPayloadBytes: number): number {
-    const written = this.outbound.writeFrames(target, at, this.streamId, maxPayloadBytes);
-    this.replenish();
-    return written;
+  copiedBytes(maxPayloadBytes: number): number {
+    return this.outbound.copiedBytes(maxPayloadBytes);
   }
 
-  hasReadyFrame(maxPayloadBytes: number): boolean {
-    return this.outbound.hasReadyFrame(maxPayloadBytes);
-  }
-
-  takeReadyFrame(): Uint8Array {
-    const frame = this.outbound.takeReadyFrame(this.streamId);
+  writeData(message: MessageWriter, maxPayloadBytes: number): void {
+    this.outbound.writeFrames(message, this.streamId, maxPayloadBytes);
     this.replenish();
-    return frame;
   }
 
   // ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────

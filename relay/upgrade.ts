@@ -1,7 +1,9 @@
 // The one import of `ws` on the relay's side.
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { FramedWebSocket } from '../src/node/framed-websocket.js';
+import { UpgradedWebSocket } from '../src/node/upgraded-websocket.js';
 import { SUBPROTOCOL } from '../src/protocol/constants.js';
 import type { Connection } from '../src/transport/connection.js';
 import { type SocketLike, WebSocketConnection } from '../src/transport/websocket.js';
@@ -19,12 +21,13 @@ export interface UpgradeOptions {
 export class Upgrader {
   private readonly server: WebSocketServer;
 
-  constructor(options: UpgradeOptions) {
+  constructor(private readonly options: UpgradeOptions) {
     this.server = new WebSocketServer({
       // Deflate costs eight times the time and memory without bound under load; our messages are binary.
       perMessageDeflate: false,
       skipUTF8Validation: true,
       handleProtocols: (protocols: Set<string>) => (protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+      ...(isDeflating(options.ws) ? {} : { WebSocket: UpgradedWebSocket }),
       ...options.ws,
       maxPayload: options.maxMessageBytes,
       noServer: true,
@@ -44,9 +47,19 @@ export class Upgrader {
       );
     this.server.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignore);
-      accept(new WebSocketConnection(webSocket as unknown as SocketLike));
+      accept(toConnection(webSocket, this.options.ws));
     });
   }
+}
+
+function isDeflating(options: object): boolean {
+  return 'perMessageDeflate' in options && Boolean(options.perMessageDeflate);
+}
+
+/** An application's own class, and a WebSocket with deflate, are used as they are. */
+function toConnection(webSocket: WebSocket, options: object): Connection {
+  if (!(webSocket instanceof UpgradedWebSocket)) return new WebSocketConnection(webSocket as unknown as SocketLike);
+  return new FramedWebSocket(webSocket.upgraded, { ...options, role: 'server' });
 }
 
 const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 404: 'Not Found', 503: 'Service Unavailable' };

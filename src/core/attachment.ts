@@ -1,12 +1,13 @@
 import type { TrunklineError } from '../protocol/errors.js';
 import type { StreamFrame } from '../protocol/frames.js';
 import type { Limits } from '../protocol/limits.js';
+import type { MessageWriter } from './message-writer.js';
 
 /**
  * A stream's place on one connection. An endpoint's stream and a relay's leg both are attachments: the connection and
  * its scheduler know nothing else of them.
  *
- * The writing methods put frames straight into a message that is being assembled; that is the only copy of a payload.
+ * The writing methods put frames straight into a message that is being assembled; there is no other copy of a payload.
  */
 export interface Attachment {
   /** A frame for this stream. @throws TrunklineError when the peer broke a rule: the connection then ends with it */
@@ -18,12 +19,10 @@ export interface Attachment {
 
   /** Writes a CREDIT frame if one is due; returns its size or 0. There is room for it. */
   writeCredit(target: Uint8Array, at: number): number;
-  /** How many bytes of frames `writeData` could write now, at most `maxPayloadBytes` of payload. 0: nothing to send. */
+  /** How many bytes of frames its next turn could send, at most `maxPayloadBytes` of payload. 0: nothing to send. */
   sendableBytes(maxPayloadBytes: number): number;
-  /** Writes DATA and, where it is due, END; returns the bytes written, at most `sendableBytes(maxPayloadBytes)`. */
-  writeData(target: Uint8Array, at: number, maxPayloadBytes: number): number;
-  /** True when the next frame lies ready in memory and is worth a message of its own (a relay passing one on). */
-  hasReadyFrame(maxPayloadBytes: number): boolean;
-  /** Hands that frame over as it is, not copied. Only after `hasReadyFrame` said true. */
-  takeReadyFrame(): Uint8Array;
+  /** How many of these are copied into the message, and not passed on by reference (by a relay). */
+  copiedBytes(maxPayloadBytes: number): number;
+  /** Writes one DATA frame and, where it is due, END: at most `sendableBytes(maxPayloadBytes)`. */
+  writeData(message: MessageWriter, maxPayloadBytes: number): void;
 }

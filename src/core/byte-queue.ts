@@ -1,18 +1,31 @@
 import { Fifo } from './fifo.js';
 
+/** Whose memory a chunk lies in; told once the chunk is done with. */
+export interface Holdable {
+  hold(): void;
+  release(): void;
+}
+
+interface Chunk {
+  bytes: Uint8Array;
+  memory: Holdable | undefined;
+}
+
 /** Chunks in order, taken from the front in any sizes. Holds references; the one copy is made by `moveTo`. */
 export class ByteQueue {
-  private readonly chunks = new Fifo<Uint8Array>();
+  private readonly chunks = new Fifo<Chunk>();
   private bytes = 0;
 
   get length(): number {
     return this.bytes;
   }
 
-  push(chunk: Uint8Array): void {
-    if (chunk.length === 0) return;
-    this.chunks.push(chunk);
-    this.bytes += chunk.length;
+  /** `memory` is held until the chunk has left. */
+  push(bytes: Uint8Array, memory?: Holdable): void {
+    if (bytes.length === 0) return;
+    memory?.hold();
+    this.chunks.push({ bytes, memory });
+    this.bytes += bytes.length;
   }
 
   /** Moves exactly `count` bytes from the front into `target`. The caller knows that they are there. */
@@ -20,9 +33,9 @@ export class ByteQueue {
     let position = at;
     const end = at + count;
     while (position < end) {
-      const chunk = this.chunks.first as Uint8Array;
-      const taken = Math.min(chunk.length, end - position);
-      target.set(taken === chunk.length ? chunk : chunk.subarray(0, taken), position);
+      const { bytes } = this.chunks.first as Chunk;
+      const taken = Math.min(bytes.length, end - position);
+      target.set(taken === bytes.length ? bytes : bytes.subarray(0, taken), position);
       this.drop(taken);
       position += taken;
     }
@@ -33,21 +46,26 @@ export class ByteQueue {
     this.bytes -= count;
     let left = count;
     while (left > 0) {
-      const chunk = this.chunks.first as Uint8Array;
-      if (chunk.length > left) return this.chunks.replaceFirst(chunk.subarray(left));
-      left -= chunk.length;
+      const chunk = this.chunks.first as Chunk;
+      if (chunk.bytes.length > left) {
+        chunk.bytes = chunk.bytes.subarray(left);
+        return;
+      }
+      left -= chunk.bytes.length;
       this.chunks.shift();
+      chunk.memory?.release();
     }
   }
 
   /** Moves everything that `other` holds behind what is here. */
   append(other: ByteQueue): void {
-    for (let chunk = other.chunks.shift(); chunk !== undefined; chunk = other.chunks.shift()) this.push(chunk);
-    other.clear();
+    for (let chunk = other.chunks.shift(); chunk !== undefined; chunk = other.chunks.shift()) this.chunks.push(chunk);
+    this.bytes += other.bytes;
+    other.bytes = 0;
   }
 
   clear(): void {
-    this.chunks.clear();
+    for (let chunk = this.chunks.shift(); chunk !== undefined; chunk = this.chunks.shift()) chunk.memory?.release();
     this.bytes = 0;
   }
 }

@@ -1,9 +1,10 @@
 import { PROTOCOL_VERSION } from '../protocol/constants.js';
-import { type Decoded, decodeMessage } from '../protocol/decode.js';
+import { type Decoded, FrameDecoder } from '../protocol/decode.js';
 import { encodeNotice, encodeOpen, encodePing, encodePong, encodeReset, encodeWelcome } from '../protocol/encode.js';
 import { type ErrorPayload, TrunklineError, toErrorPayload, toTrunklineError } from '../protocol/errors.js';
 import type { Frame, Hello, Open, Welcome } from '../protocol/frames.js';
 import { LIMITS_BEFORE_HANDSHAKE, type Limits } from '../protocol/limits.js';
+import type { Message } from '../protocol/message-parts.js';
 import { refusalOf } from './admission.js';
 import type { Attachment } from './attachment.js';
 import { buildHello, checkVersion, HANDSHAKE_TIMEOUT_MS, HeldInput, type Identity } from './handshake.js';
@@ -55,6 +56,7 @@ export class ConnectionCore {
   private peer: Readonly<Limits> = LIMITS_BEFORE_HANDSHAKE;
   private readonly table: StreamTable;
   private readonly outbox = new Outbox();
+  private readonly decoder: FrameDecoder;
   private unknownFrames = 0;
   /** Called whenever there may be something new to send or a new deadline: wakes whoever drives this connection. */
   onOutput: () => void = () => {};
@@ -65,6 +67,7 @@ export class ConnectionCore {
   ) {
     this.role = options.role;
     this.table = new StreamTable(options.role, options.firstLocalId);
+    this.decoder = new FrameDecoder(options.limits.maxFrameBytes, options.limits.maxMessageBytes);
     this.state = { kind: 'waiting', deadline: options.now + (options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS) };
   }
 
@@ -128,16 +131,16 @@ export class ConnectionCore {
 
   // ── input ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** One message from the transport. Never throws: what the peer does wrong ends the connection. */
-  receive(message: Uint8Array, now: number): void {
+  /**
+   * A message from the transport, or, with `isLast` false, a part of one that more of follows. Never throws: what the peer
+   * does wrong ends the connection.
+   */
+  receive(bytes: Uint8Array, now: number, isLast = true): void {
     if (this.state.kind === 'ended') return;
     if (this.state.kind === 'open') this.state.keepAlive.heard(now);
-    const { maxFrameBytes, maxMessageBytes } = this.options.limits;
-    if (message.length > maxMessageBytes)
-      return this.fail(new TrunklineError('PROTOCOL', `a message of ${message.length} bytes, over ${maxMessageBytes}`));
-    const decoded = decodeMessage(message, maxFrameBytes);
+    const decoded = this.decoder.decode(bytes, isLast);
     this.unknownFrames += decoded.unknown;
-    this.handle(decoded, now, message.length);
+    this.handle(decoded, now, bytes.length);
   }
 
   /** A text message came (R3). */
@@ -191,8 +194,13 @@ export class ConnectionCore {
   }
 
   /** The next message for the transport, if any. After the connection ended, its GOAWAY comes out and then nothing. */
-  takeMessage(): Uint8Array | undefined {
+  takeMessage(): Message | undefined {
     return this.outbox.takeMessage();
+  }
+
+  /** The transport has copied the last message: its memory may be used again. */
+  messageCopied(): void {
+    this.outbox.scheduler.messageCopied();
   }
 
   // ── streams ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,6 +14,11 @@ export class Fifo<T extends object> {
     return this.items[this.head];
   }
 
+  /** `index` 0 is the first. */
+  at(index: number): T | undefined {
+    return this.items[this.head + index];
+  }
+
   push(item: T): void {
     this.items.push(item);
   }

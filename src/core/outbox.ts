@@ -1,6 +1,7 @@
 import { encodeGoaway } from '../protocol/encode.js';
 import { type TrunklineError, toErrorPayload } from '../protocol/errors.js';
 import { LIMITS_BEFORE_HANDSHAKE, type Limits } from '../protocol/limits.js';
+import { type Message, messageBytes } from '../protocol/message-parts.js';
 import { UNAUTHENTICATED_BYTES } from './handshake.js';
 import { Scheduler } from './scheduler.js';
 
@@ -30,10 +31,10 @@ export class Outbox {
     this.state = { kind: 'open' };
   }
 
-  takeMessage(): Uint8Array | undefined {
+  takeMessage(): Message | undefined {
     if (this.state.kind === 'ended') return this.takeLast(this.state);
     const message = this.scheduler.takeMessage(this.peer.maxFrameBytes, this.roomBytes);
-    if (this.state.kind === 'limited') this.state.sentBytes += message?.length ?? 0;
+    if (this.state.kind === 'limited') this.state.sentBytes += message === undefined ? 0 : messageBytes(message);
     return message;
   }
 
@@ -55,9 +56,9 @@ export class Outbox {
     return this.state.kind === 'limited' ? UNAUTHENTICATED_BYTES - this.state.sentBytes : this.peer.maxMessageBytes;
   }
 
-  private takeLast(state: { last: Uint8Array | undefined }): Uint8Array | undefined {
+  private takeLast(state: { last: Uint8Array | undefined }): Message | undefined {
     const { last } = state;
     state.last = undefined;
-    return last;
+    return last && [last];
   }
 }

@@ -18,6 +18,14 @@ const GRANT_SHARE = 4;
 const KEEPS_UP_SHARE = 2;
 /** A sender stalls when nothing comes for more than this share of the time that its credit lasted. */
 const STALL_SHARE = 4;
+/**
+ * What a path within one machine or building can use. A larger window gains it nothing and makes everything that shares
+ * the tunnel wait behind it: with 4 MiB a ping beside a bulk stream took four times as long as with 1 MiB.
+ */
+const SHORT_PATH_WINDOW_BYTES = 1024 * 1024;
+/** Past that it takes several stalls in a row that were longer than any such path: shorter ones are a busy machine's. */
+const LONG_STALL_MS = 2;
+const LONG_STALLS = 4;
 
 /**
  * The receiving direction of a stream at its endpoint: how much may come, and when to say so.
@@ -31,6 +39,7 @@ const STALL_SHARE = 4;
  *    window. It stalled when its last byte of credit came (R56), and then nothing for a good part of the time that the
  *    credit had lasted. A sender that only says "exhausted" while its bytes keep coming has queues in its way, which a
  *    larger window would make longer and not faster; and a slow reader never grows its window.
+ * 4. Past 1 MiB it takes more: see `SHORT_PATH_WINDOW_BYTES`.
  */
 export class ReceiveHalf {
   private receivedOffset = 0;
@@ -40,6 +49,8 @@ export class ReceiveHalf {
   /** Since when bytes have been coming without a stall, and when the last byte of credit came. */
   private flowingSince: number | undefined;
   private exhaustedAt: number | undefined;
+  /** Stalls in a row that only a long path explains. */
+  private longStalls = 0;
   private ended = false;
   private windowBytes: number;
 
@@ -93,12 +104,21 @@ export class ReceiveHalf {
   private watchForStall(exhausted: boolean, now: number): void {
     this.flowingSince ??= now;
     if (this.exhaustedAt !== undefined) {
-      const flowedMs = this.exhaustedAt - this.flowingSince;
-      if ((now - this.exhaustedAt) * STALL_SHARE > flowedMs) this.senderStalled = true;
+      this.judgeSilence(now - this.exhaustedAt, this.exhaustedAt - this.flowingSince);
       this.exhaustedAt = undefined;
       this.flowingSince = now;
     }
     if (exhausted && this.keepsUp) this.exhaustedAt = now;
+  }
+
+  private judgeSilence(silenceMs: number, flowedMs: number): void {
+    if (silenceMs * STALL_SHARE <= flowedMs) return;
+    this.senderStalled = true;
+    this.longStalls = silenceMs >= LONG_STALL_MS ? this.longStalls + 1 : 0;
+  }
+
+  private get mayGrow(): boolean {
+    return this.windowBytes < SHORT_PATH_WINDOW_BYTES || this.longStalls >= LONG_STALLS;
   }
 
   private get keepsUp(): boolean {
@@ -127,8 +147,9 @@ export class ReceiveHalf {
 
   /** What the due CREDIT says. */
   grant(): { consumed: number; credit: number } {
-    if (this.senderStalled && this.keepsUp) {
+    if (this.senderStalled && this.keepsUp && this.mayGrow) {
       this.windowBytes = Math.min(this.windowBytes * 2, this.options.maxWindowBytes);
+      this.longStalls = 0;
     }
     this.senderStalled = false;
     this.grantedConsumed = this.consumedOffset;

@@ -1,12 +1,19 @@
 import { HEADER_BYTES } from '../protocol/constants.js';
 import { CREDIT_FRAME_BYTES } from '../protocol/encode.js';
 import { TrunklineError } from '../protocol/errors.js';
+import type { Message } from '../protocol/message-parts.js';
 import type { Attachment } from './attachment.js';
+import { MessageMemory, type Slab } from './message-memory.js';
+import { MessageWriter } from './message-writer.js';
 
 /** A message is closed once it has this many bytes: larger ones cost latency and gain nothing (`npm run bench`). */
 export const MESSAGE_TARGET_BYTES = 64 * 1024;
 /** What one stream may send before the next one's turn, when several are active. */
 export const QUANTUM_BYTES = 16 * 1024;
+/** Room for the headers of payloads that are passed by reference after the first round of turns. */
+const PASSED_HEADERS_BYTES = 16 * HEADER_BYTES;
+/** The few bytes of a smaller message are not followed by such. */
+const EXACT_BELOW_BYTES = 1024;
 /** Replies waiting for a peer that causes them and does not read. More than this many is an attack, or a peer long dead. */
 export const MAX_QUEUED_REPLIES = 4096;
 /** The same in bytes. A reply is mostly a hundred of them; one with a long reason or meta can have 16 KiB. */
@@ -24,6 +31,10 @@ export class Scheduler {
   /** Queued since the queue was last empty: errs on the strict side, and needs no mark on each frame. */
   private replies = 0;
   private replyBytes = 0;
+  private readonly memory = new MessageMemory();
+  private isCopied = false;
+  /** What the last message lies in. */
+  private lent: Slab | undefined;
   private readonly creditDue = new Set<Attachment>();
   /** Streams with something to send, in order of turn: a Set iterates in insertion order. */
   private readonly turns = new Set<Attachment>();
@@ -82,20 +93,38 @@ export class Scheduler {
   }
 
   /** The next message, at most `maxBytes`, or undefined when there is nothing (that fits). */
-  takeMessage(maxFrameBytes: number, maxBytes: number): Uint8Array | undefined {
+  takeMessage(maxFrameBytes: number, maxBytes: number): Message | undefined {
+    if (this.isIdle) return undefined;
     const controlBytes = this.measureControl(maxBytes);
-    if (controlBytes === 0 && this.creditDue.size === 0) {
-      const ready = this.takeReadyFrame(maxFrameBytes);
-      if (ready !== undefined) return ready;
-    }
     const creditBytes = Math.min(this.creditDue.size * CREDIT_FRAME_BYTES, maxBytes - controlBytes);
     const dataBytes = Math.min(this.measureData(maxFrameBytes), maxBytes - controlBytes - creditBytes);
-    const target = new Uint8Array(controlBytes + creditBytes + dataBytes);
-    let at = this.writeControl(target, controlBytes);
-    at = this.writeCredits(target, at);
-    at = this.writeTurns(target, at, maxFrameBytes);
-    if (at === 0) return this.takeReadyFrame(maxFrameBytes);
-    return at === target.length ? target : target.subarray(0, at);
+    const message = this.beginMessage(controlBytes + creditBytes + dataBytes);
+    message.at = this.writeControl(message.target, controlBytes);
+    message.at = this.writeCredits(message.target, message.at);
+    this.writeTurns(message, maxFrameBytes, maxBytes);
+    const finished = message.finish();
+    if (finished === undefined) this.releaseLent();
+    return finished;
+  }
+
+  /**
+   * The transport has copied the last message that was taken, and does not read it any more. Only of a transport that says
+   * so is memory used again.
+   */
+  messageCopied(): void {
+    this.isCopied = true;
+    this.releaseLent();
+  }
+
+  private releaseLent(): void {
+    this.lent?.release();
+    this.lent = undefined;
+  }
+
+  private beginMessage(bytes: number): MessageWriter {
+    this.lent = this.isCopied ? this.memory.take(bytes) : undefined;
+    if (this.lent === undefined) return new MessageWriter(new Uint8Array(bytes));
+    return new MessageWriter(this.lent.bytes.subarray(0, bytes), this.lent);
   }
 
   private clearControl(): void {
@@ -142,48 +171,41 @@ export class Scheduler {
     return this.turns.size > 1 ? Math.min(QUANTUM_BYTES, maxFrameBytes) : maxFrameBytes;
   }
 
-  /** An upper bound of what the next round of turns will write, so that the message is allocated once and fits. */
+  /** Of what the next round of turns copies, so that the message's memory is allocated once and is enough. */
   private measureData(maxFrameBytes: number): number {
     const payloadBytes = this.payloadBytes(maxFrameBytes);
-    let bytes = 0;
+    let copied = 0;
+    let sendable = 0;
     for (const attachment of this.turns) {
-      if (attachment.hasReadyFrame(maxFrameBytes)) break;
-      bytes += attachment.sendableBytes(payloadBytes);
-      if (bytes >= MESSAGE_TARGET_BYTES) break;
+      copied += attachment.copiedBytes(payloadBytes);
+      sendable += attachment.sendableBytes(payloadBytes);
+      if (sendable >= MESSAGE_TARGET_BYTES) break;
     }
-    return bytes;
+    return copied < sendable || copied >= EXACT_BELOW_BYTES ? copied + PASSED_HEADERS_BYTES : copied;
   }
 
-  private writeTurns(target: Uint8Array, start: number, maxFrameBytes: number): number {
+  private writeTurns(message: MessageWriter, maxFrameBytes: number, maxBytes: number): void {
     const payloadBytes = this.payloadBytes(maxFrameBytes);
-    let at = start;
     for (const attachment of this.turns) {
-      // That one leaves as it is, in the next message: copying it behind others would cost more than it saves.
-      if (attachment.hasReadyFrame(maxFrameBytes)) break;
-      const needed = attachment.sendableBytes(payloadBytes);
-      if (needed > target.length - at) {
-        // The rest of this message is too small for a whole turn: shrink the turn where that still moves something.
-        const room = target.length - at - HEADER_BYTES;
-        if (at > 0 || room <= 0) break;
-        at += attachment.writeData(target, at, room);
-        break;
-      }
+      if (message.length >= MESSAGE_TARGET_BYTES) return;
+      if (!fits(attachment, payloadBytes, message, maxBytes)) return shrinkTurn(attachment, message, maxBytes);
       this.turns.delete(attachment);
-      at += attachment.writeData(target, at, payloadBytes);
+      attachment.writeData(message, payloadBytes);
       if (attachment.sendableBytes(payloadBytes) > 0) this.turns.add(attachment);
-      if (at >= MESSAGE_TARGET_BYTES) break;
     }
-    return at;
   }
+}
 
-  private takeReadyFrame(maxFrameBytes: number): Uint8Array | undefined {
-    for (const attachment of this.turns) {
-      if (!attachment.hasReadyFrame(maxFrameBytes)) return undefined;
-      const frame = attachment.takeReadyFrame();
-      this.turns.delete(attachment);
-      if (attachment.sendableBytes(maxFrameBytes) > 0) this.turns.add(attachment);
-      return frame;
-    }
-    return undefined;
-  }
+function fits(attachment: Attachment, payloadBytes: number, message: MessageWriter, maxBytes: number): boolean {
+  return (
+    attachment.sendableBytes(payloadBytes) <= maxBytes - message.length &&
+    attachment.copiedBytes(payloadBytes) <= message.room
+  );
+}
+
+/** A whole turn is too much for the peer's largest message: a part of it is better than nothing. */
+function shrinkTurn(attachment: Attachment, message: MessageWriter, maxBytes: number): void {
+  const payloadBytes = Math.min(maxBytes, message.room) - HEADER_BYTES;
+  if (message.length > 0 || payloadBytes <= 0) return;
+  attachment.writeData(message, payloadBytes);
 }

@@ -1,8 +1,9 @@
 import { HEADER_BYTES } from '../protocol/constants.js';
 import { END_FRAME_BYTES, writeDataHeader, writeEnd } from '../protocol/encode.js';
 import { TrunklineError } from '../protocol/errors.js';
-import { ByteQueue } from './byte-queue.js';
+import { ByteQueue, type Holdable } from './byte-queue.js';
 import { copyOut } from './copy-out.js';
+import type { MessageWriter } from './message-writer.js';
 
 /**
  * What is kept to be sent again, whatever credit a peer gives: else a reader that grants without end, and never says what
@@ -125,13 +126,12 @@ export class SendHalf {
     return data + (this.state === 'ending' && payload === this.unsentBytes ? END_FRAME_BYTES : 0);
   }
 
-  writeFrames(target: Uint8Array, at: number, id: number, maxPayloadBytes: number): number {
-    const written = this.writeData(target, at, id, maxPayloadBytes);
-    const end = at + written;
-    if (this.state !== 'ending' || this.unsentBytes > 0 || target.length - end < END_FRAME_BYTES) return written;
-    writeEnd(target, end, id, this.sentOffset);
+  writeFrames(message: MessageWriter, id: number, maxPayloadBytes: number): void {
+    this.writeData(message, id, maxPayloadBytes);
+    if (this.state !== 'ending' || this.unsentBytes > 0 || message.room < END_FRAME_BYTES) return;
+    writeEnd(message.target, message.at, id, this.sentOffset);
+    message.at += END_FRAME_BYTES;
     this.state = 'ended';
-    return written + END_FRAME_BYTES;
   }
 
   /** Nothing more will be sent, neither again nor at all. */
@@ -153,17 +153,23 @@ export class SendHalf {
     return Math.max(0, Math.min(this.unsentBytes, mayBeSent - this.sentOffset));
   }
 
-  private writeData(target: Uint8Array, at: number, id: number, maxPayloadBytes: number): number {
+  private writeData(message: MessageWriter, id: number, maxPayloadBytes: number): void {
     const length = Math.min(this.allowedBytes(), maxPayloadBytes);
-    if (length === 0) return 0;
+    if (length === 0) return;
+    const { target, at } = message;
     const start = at + HEADER_BYTES;
     const repeated = Math.min(length, this.again.length);
     this.again.moveTo(target, start, repeated);
     this.pending.moveTo(target, start + repeated, length - repeated);
     this.sentOffset += length;
     writeDataHeader(target, at, id, length, this.sentOffset === this.creditOffset);
-    if (this.retains) this.retained.push(copyOut(target.subarray(start, start + length)));
-    return HEADER_BYTES + length;
+    message.at = start + length;
+    if (this.retains) this.retain(target.subarray(start, start + length), message.memory);
+  }
+
+  private retain(part: Uint8Array, memory: Holdable | undefined): void {
+    const kept = copyOut(part);
+    this.retained.push(kept, kept === part ? memory : undefined);
   }
 
   /** The peer holds everything up to `offset`. */

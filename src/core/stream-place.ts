@@ -1,9 +1,10 @@
 import { CREDIT_FRAME_BYTES, encodeDetach, writeCredit } from '../protocol/encode.js';
-import { TrunklineError } from '../protocol/errors.js';
+import type { TrunklineError } from '../protocol/errors.js';
 import type { Open, StreamFrame } from '../protocol/frames.js';
 import type { Limits } from '../protocol/limits.js';
 import type { Attachment } from './attachment.js';
 import type { ConnectionCore } from './connection.js';
+import type { MessageWriter } from './message-writer.js';
 import type { ReceiveHalf } from './receive-half.js';
 import type { SendHalf } from './send-half.js';
 
@@ -112,19 +113,15 @@ export class StreamPlace implements Attachment {
     return isReady ? this.stream.sending.sendableBytes(maxPayloadBytes) : 0;
   }
 
-  writeData(target: Uint8Array, at: number, maxPayloadBytes: number): number {
+  /** A stream's bytes are copied into the message: the application may use its memory again. */
+  copiedBytes(maxPayloadBytes: number): number {
+    return this.sendableBytes(maxPayloadBytes);
+  }
+
+  writeData(message: MessageWriter, maxPayloadBytes: number): void {
     const { sending } = this.stream;
     const hadPending = sending.pendingBytes > 0;
-    const written = sending.writeFrames(target, at, this.number, maxPayloadBytes);
+    sending.writeFrames(message, this.number, maxPayloadBytes);
     if (hadPending && sending.pendingBytes === 0) this.stream.drained();
-    return written;
-  }
-
-  hasReadyFrame(): boolean {
-    return false;
-  }
-
-  takeReadyFrame(): Uint8Array {
-    throw new TrunklineError('INTERNAL', 'an endpoint has no ready frames');
   }
 }

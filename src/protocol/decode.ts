@@ -32,34 +32,119 @@ export interface Decoded {
   unknown: number;
 }
 
-/**
- * One transport message into frames. Messages hold whole frames only (R4), so nothing is carried from call to call and
- * nothing is stored before its header has been checked. DATA payloads are views of `message`, not copies.
- */
-export function decodeMessage(message: Uint8Array, maxFrameBytes: number): Decoded {
-  const decoded: Decoded = { frames: [], unknown: 0 };
-  try {
-    decodeInto(decoded, message, maxFrameBytes);
-  } catch (error) {
-    decoded.error = toTrunklineError(error, 'PROTOCOL');
-  }
-  return decoded;
+/** A DATA frame whose payload is still coming. */
+interface OpenData {
+  id: number;
+  exhausted: boolean;
+  missingBytes: number;
 }
 
-function decodeInto(decoded: Decoded, message: Uint8Array, maxFrameBytes: number): void {
-  if (message.length === 0) throw new TrunklineError('PROTOCOL', 'an empty message');
-  for (let at = 0; at < message.length; ) {
-    if (message.length - at < HEADER_BYTES) throw new TrunklineError('PROTOCOL', 'a frame header is truncated');
-    const type = readType(message, at);
-    const length = readLength(message, at);
-    const id = readStreamId(message, at);
-    checkHeader(type, length, id, maxFrameBytes);
-    const end = at + HEADER_BYTES + length;
-    if (end > message.length) throw new TrunklineError('PROTOCOL', 'a frame is truncated');
-    const frame = readFrame(message, at, end, type, id);
-    if (frame === undefined) decoded.unknown++;
-    else decoded.frames.push(frame);
-    at = end;
+/** The beginning of a frame, as far as it has come; `bytes` has room for its header, or, once that is known, for all of it. */
+interface Fragment {
+  bytes: Uint8Array;
+  length: number;
+}
+
+/**
+ * One connection's bytes into frames. Messages hold whole frames only (R4), but a message may come in parts: what of a
+ * DATA frame has come is handed out at once, as a DATA of its own, so that a relay can pass on what has arrived while the
+ * rest is on its way; of other frames at most one is kept until it is complete. Nothing is stored before its header has
+ * been checked. DATA payloads are views of `bytes`, not copies.
+ */
+export class FrameDecoder {
+  private messageBytes = 0;
+  private data: OpenData | undefined;
+  private fragment: Fragment | undefined;
+
+  constructor(
+    private readonly maxFrameBytes: number,
+    private readonly maxMessageBytes: number,
+  ) {}
+
+  /** `isLast`: the message ends with these bytes. */
+  decode(bytes: Uint8Array, isLast: boolean): Decoded {
+    const decoded: Decoded = { frames: [], unknown: 0 };
+    try {
+      this.decodeInto(decoded, bytes, isLast);
+    } catch (error) {
+      decoded.error = toTrunklineError(error, 'PROTOCOL');
+    }
+    return decoded;
+  }
+
+  private decodeInto(decoded: Decoded, bytes: Uint8Array, isLast: boolean): void {
+    this.messageBytes += bytes.length;
+    if (this.messageBytes > this.maxMessageBytes)
+      throw new TrunklineError('PROTOCOL', `a message of ${this.messageBytes} bytes, over ${this.maxMessageBytes}`);
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.data !== undefined) at = this.continueData(decoded, this.data, bytes, at);
+      else if (this.fragment !== undefined) at = this.continueFragment(decoded, this.fragment, bytes, at, isLast);
+      else at = this.beginFrame(decoded, bytes, at, isLast);
+    }
+    if (isLast) this.endMessage();
+  }
+
+  private endMessage(): void {
+    if (this.messageBytes === 0) throw new TrunklineError('PROTOCOL', 'an empty message');
+    if (this.data !== undefined || this.fragment !== undefined)
+      throw new TrunklineError('PROTOCOL', 'a frame is truncated');
+    this.messageBytes = 0;
+  }
+
+  private beginFrame(decoded: Decoded, bytes: Uint8Array, at: number, isLast: boolean): number {
+    const available = bytes.length - at;
+    if (available < HEADER_BYTES) return this.keep(bytes, at, HEADER_BYTES);
+    const type = readType(bytes, at);
+    const length = readLength(bytes, at);
+    const id = readStreamId(bytes, at);
+    checkHeader(type, length, id, this.maxFrameBytes);
+    const frameBytes = HEADER_BYTES + length;
+    if (available >= frameBytes) {
+      addFrame(decoded, bytes, at, at + frameBytes, type, id);
+      return at + frameBytes;
+    }
+    if (isLast) throw new TrunklineError('PROTOCOL', 'a frame is truncated');
+    if (type !== FrameType.Data) return this.keep(bytes, at, frameBytes);
+    this.data = { id, exhausted: readFlag(bytes, at), missingBytes: length };
+    return at + HEADER_BYTES;
+  }
+
+  private continueData(decoded: Decoded, data: OpenData, bytes: Uint8Array, at: number): number {
+    const end = Math.min(bytes.length, at + data.missingBytes);
+    data.missingBytes -= end - at;
+    const isComplete = data.missingBytes === 0;
+    decoded.frames.push({
+      type: 'DATA',
+      id: data.id,
+      payload: bytes.subarray(at, end),
+      exhausted: data.exhausted && isComplete,
+    });
+    if (isComplete) this.data = undefined;
+    return end;
+  }
+
+  private keep(bytes: Uint8Array, at: number, neededBytes: number): number {
+    this.fragment = { bytes: new Uint8Array(neededBytes), length: bytes.length - at };
+    this.fragment.bytes.set(bytes.subarray(at));
+    return bytes.length;
+  }
+
+  private continueFragment(
+    decoded: Decoded,
+    fragment: Fragment,
+    bytes: Uint8Array,
+    at: number,
+    isLast: boolean,
+  ): number {
+    const end = Math.min(bytes.length, at + fragment.bytes.length - fragment.length);
+    fragment.bytes.set(bytes.subarray(at, end), fragment.length);
+    fragment.length += end - at;
+    if (fragment.length < fragment.bytes.length) return end;
+    this.fragment = undefined;
+    // Either a frame that is complete now, or a header that says how much is still to come.
+    this.beginFrame(decoded, fragment.bytes, 0, isLast && end === bytes.length);
+    return end;
   }
 }
 
@@ -101,12 +186,18 @@ function checkHeader(type: number, length: number, id: number, maxFrameBytes: nu
   }
 }
 
+function addFrame(decoded: Decoded, bytes: Uint8Array, at: number, end: number, type: number, id: number): void {
+  const frame = readFrame(bytes, at, end, type, id);
+  if (frame === undefined) decoded.unknown++;
+  else decoded.frames.push(frame);
+}
+
 function readFrame(message: Uint8Array, at: number, end: number, type: number, id: number): Frame | undefined {
   const start = at + HEADER_BYTES;
   const payload = message.subarray(start, end);
   switch (type) {
     case FrameType.Data:
-      return { type: 'DATA', id, payload, exhausted: readFlag(message, at), frame: message.subarray(at, end) };
+      return { type: 'DATA', id, payload, exhausted: readFlag(message, at) };
     case FrameType.Credit:
       return {
         type: 'CREDIT',

@@ -110,8 +110,8 @@ export type StreamFrame =
   | { type: 'RESET'; id: number; error: ErrorPayload }
   /** This attachment is over, the stream is not. */
   | { type: 'DETACH'; id: number; error: ErrorPayload }
-  /** `exhausted`: this frame uses up the credit of its sender (R56). `frame` is header and payload. */
-  | { type: 'DATA'; id: number; payload: Uint8Array; exhausted: boolean; frame: Uint8Array }
+  /** `exhausted`: this frame uses up the credit of its sender (R56). */
+  | { type: 'DATA'; id: number; payload: Uint8Array; exhausted: boolean }
   | { type: 'CREDIT'; id: number; consumed: number; credit: number }
   | { type: 'END'; id: number; finalOffset: number }
   | { type: 'END_ACK'; id: number }

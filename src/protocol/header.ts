@@ -16,11 +16,6 @@ export function writeHeader(
   target[at + 7] = length;
 }
 
-/** All that a relay changes in a frame it passes on. */
-export function rewriteStreamId(target: Uint8Array, at: number, id: number): void {
-  writeUint32(target, at, id);
-}
-
 // The `as number` below: the caller has checked that HEADER_BYTES (or OFFSET_BYTES) are there.
 export function readStreamId(bytes: Uint8Array, at: number): number {
   return readUint32(bytes, at);

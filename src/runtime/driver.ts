@@ -1,6 +1,7 @@
 import type { ConnectionCore } from '../core/connection.js';
 import type { ErrorCode } from '../protocol/codes.js';
 import type { TrunklineError } from '../protocol/errors.js';
+import { messageBytes } from '../protocol/message-parts.js';
 import type { Connection } from '../transport/connection.js';
 import type { Clock } from './clock.js';
 
@@ -19,7 +20,7 @@ const ORDERLY: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TUNNEL_CLOSED', 'GO
 /**
  * Pumps one connection's core over one transport, and owns its only timer.
  *
- *   transport ──message──> core ──events──> afterStep() ──commands──> core ──takeMessage──> transport
+ *   transport ──received──> core ──events──> afterStep() ──commands──> core ──takeMessage──> transport
  */
 export class Driver {
   private flushDeferred = false;
@@ -41,9 +42,9 @@ export class Driver {
     core.onOutput = () => this.wake();
     connection.start({
       writable: () => this.flush(),
-      message: (bytes) => {
+      received: (bytes, isLast) => {
         this.turnBytes = 0;
-        core.receive(bytes, clock.now());
+        core.receive(bytes, clock.now(), isLast);
         this.wake();
       },
       text: () => core.receiveText(),
@@ -77,8 +78,9 @@ export class Driver {
       if (this.turnBytes >= TURN_BYTES) return this.yieldTurn();
       const message = this.core.takeMessage();
       if (message === undefined) return;
-      this.turnBytes += message.length;
+      this.turnBytes += messageBytes(message);
       this.connection.send(message);
+      if (this.connection.copiesMessages) this.core.messageCopied();
       this.afterStep();
     }
   }

@@ -1,9 +1,11 @@
 import type { TrunklineError } from '../protocol/errors.js';
+import type { Message } from '../protocol/message-parts.js';
 
 export interface ConnectionHandlers {
   /** The connection takes messages now: it has opened, or its buffer has drained after `isWritable` was false. */
   writable(): void;
-  message(bytes: Uint8Array): void;
+  /** A message, or a part of one: `isLast` is false when more of it follows. */
+  received(bytes: Uint8Array, isLast: boolean): void;
   /** A text message: the protocol has none (R3). */
   text(): void;
   /** The connection is over, whoever ended it. Called once, and nothing after it. */
@@ -18,7 +20,10 @@ export interface Connection {
   readonly isWritable: boolean;
   /** False where the platform has no drain event (a page): then `isWritable` has to be asked again. */
   readonly announcesWritable: boolean;
-  send(message: Uint8Array): void;
+  /** The parts must not change any more, unless `copiesMessages`. */
+  send(message: Message): void;
+  /** What `send` was given is not read any more once it has returned. */
+  readonly copiesMessages: boolean;
   /** Ends it in order, after what was sent. `reason` is for people; the protocol has said GOAWAY in band. */
   close(orderly: boolean, reason: string): void;
   /** Ends it now. */

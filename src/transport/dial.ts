@@ -14,10 +14,10 @@ export interface DialOptions {
 }
 
 /** What `ws` does by default and we do not want: deflate was measured to take eight times the time. */
-const WS_DEFAULTS = { perMessageDeflate: false, skipUTF8Validation: true };
+export const WEBSOCKET_DEFAULTS = { perMessageDeflate: false, skipUTF8Validation: true };
 
 export function dialWebSocket(url: string, options: DialOptions = {}): SocketLike {
   const Socket = options.WebSocket ?? (IsomorphicWebSocket as unknown as SocketConstructor);
   // A page's WebSocket takes two arguments and ignores the third.
-  return new Socket(url, [SUBPROTOCOL], { ...WS_DEFAULTS, ...options.ws });
+  return new Socket(url, [SUBPROTOCOL], { ...WEBSOCKET_DEFAULTS, ...options.ws });
 }

@@ -1,4 +1,5 @@
 import { TrunklineError } from '../protocol/errors.js';
+import { joinMessage, type Message } from '../protocol/message-parts.js';
 import type { Connection, ConnectionHandlers } from './connection.js';
 
 /** How many undelivered bytes make a side of the pair refuse more; like a socket's buffer. */
@@ -15,6 +16,7 @@ export function createMemoryPair(): [Connection, Connection] {
 
 class MemoryConnection implements Connection {
   readonly announcesWritable = true;
+  readonly copiesMessages = true;
   private peer: MemoryConnection | undefined;
   private handlers: ConnectionHandlers | undefined;
   private queue: Uint8Array[] = [];
@@ -36,11 +38,12 @@ class MemoryConnection implements Connection {
     return !this.isClosed && this.handlers !== undefined && this.queuedBytes < HIGH_WATER_BYTES;
   }
 
-  send(message: Uint8Array): void {
+  send(message: Message): void {
     if (this.isClosed) return;
     // As a socket does: what was sent and what is received are different memory, and either side may keep its own.
-    this.queue.push(new Uint8Array(message));
-    this.queuedBytes += message.length;
+    const bytes = message.length === 1 ? new Uint8Array(message[0] as Uint8Array) : joinMessage(message);
+    this.queue.push(bytes);
+    this.queuedBytes += bytes.length;
     this.schedule();
   }
 
@@ -73,7 +76,7 @@ class MemoryConnection implements Connection {
     const messages = this.queue;
     this.queue = [];
     this.queuedBytes = 0;
-    for (const message of messages) this.peer.handlers?.message(message);
+    for (const message of messages) this.peer.handlers?.received(message, true);
     if (wasFull && this.isWritable) this.handlers?.writable();
   }
 

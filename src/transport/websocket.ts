@@ -1,5 +1,6 @@
 import { SUBPROTOCOL } from '../protocol/constants.js';
 import { TrunklineError } from '../protocol/errors.js';
+import { joinMessage, type Message } from '../protocol/message-parts.js';
 import { CloseCode, closeReason } from './close-reason.js';
 import type { Connection, ConnectionHandlers } from './connection.js';
 
@@ -22,13 +23,15 @@ export interface SocketLike {
 const OPEN = 1;
 
 /** Past this, a stream's turn would wait behind bytes that are already committed; below, throughput suffers nothing. */
-const NODE_HIGH_WATER_BYTES = 128 * 1024;
+export const NODE_HIGH_WATER_BYTES = 128 * 1024;
 /** A page learns late that its socket has drained (by credit, or a timer), so it keeps more in hand. */
 const PAGE_HIGH_WATER_BYTES = 1024 * 1024;
 
 /** A WebSocket, dialed or accepted, in page or Node, as a connection. */
 export class WebSocketConnection implements Connection {
   readonly announcesWritable: boolean;
+  /** A page's `send` takes a copy; `ws` may deflate later, or write to its socket what it was given. */
+  readonly copiesMessages: boolean;
   private handlers: ConnectionHandlers | undefined;
   private readonly highWaterBytes: number;
   private wasFull = false;
@@ -37,6 +40,7 @@ export class WebSocketConnection implements Connection {
 
   constructor(private readonly socket: SocketLike) {
     this.announcesWritable = typeof socket.terminate === 'function';
+    this.copiesMessages = !this.announcesWritable;
     this.highWaterBytes = this.announcesWritable ? NODE_HIGH_WATER_BYTES : PAGE_HIGH_WATER_BYTES;
     // Blobs would have to be read asynchronously and cost two to three times as much; `ws` hands out Buffers uncopied.
     socket.binaryType = this.announcesWritable ? 'nodebuffer' : 'arraybuffer';
@@ -57,10 +61,10 @@ export class WebSocketConnection implements Connection {
     return this.socket.readyState === OPEN && this.socket.bufferedAmount < this.highWaterBytes;
   }
 
-  send(message: Uint8Array): void {
+  send(message: Message): void {
     if (this.socket.readyState !== OPEN) return;
     // Never shared memory: messages are allocated here or come from a socket.
-    const bytes = message as Uint8Array<ArrayBuffer>;
+    const bytes = joinMessage(message) as Uint8Array<ArrayBuffer>;
     if (this.announcesWritable) this.socket.send(bytes, this.sent);
     else this.socket.send(bytes);
     this.wasFull = !this.isWritable;
@@ -85,8 +89,8 @@ export class WebSocketConnection implements Connection {
   }
 
   private received(data: unknown): void {
-    if (data instanceof Uint8Array) this.handlers?.message(data);
-    else if (data instanceof ArrayBuffer) this.handlers?.message(new Uint8Array(data));
+    if (data instanceof Uint8Array) this.handlers?.received(data, true);
+    else if (data instanceof ArrayBuffer) this.handlers?.received(new Uint8Array(data), true);
     else this.handlers?.text();
   }
 

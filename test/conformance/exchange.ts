@@ -5,6 +5,7 @@ import type { ConnectionCore } from '../../src/core/connection.js';
 import { TunnelCore } from '../../src/core/tunnel.js';
 import { DEFAULT_LIMITS } from '../../src/protocol/limits.js';
 import { prove } from '../../src/runtime/prove.js';
+import { takeMessage } from '../support/take-message.js';
 
 /** The exchange of PROTOCOL.md section 15, as the client's connection carries it. */
 export class Exchange {
@@ -83,7 +84,7 @@ export class Exchange {
   }
 
   private carry(from: ConnectionCore, to: ConnectionCore, arrow?: string): boolean {
-    const message = from.takeMessage();
+    const message = takeMessage(from);
     if (message === undefined) return false;
     if (arrow) this.record(Buffer.from(message), arrow);
     to.receive(message.slice(), 0);

@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { expect } from 'vitest';
-import { decodeMessage } from '../../src/protocol/decode.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
 import { DEFAULT_LIMITS } from '../../src/protocol/limits.js';
+import { decodeMessage } from '../support/decode-message.js';
+import { takeMessage } from '../support/take-message.js';
 import { type Bound, expectFrames, project, resolve } from './match.js';
 import { ONLY, type Subject, takeFrames } from './subject.js';
 import { createSubject } from './subjects.js';
@@ -115,7 +116,7 @@ class Run {
   private expectEnded(on: string, code: string): void {
     const connection = this.subject.connection(on);
     expect(connection.endReason?.code).toBe(code);
-    expect(connection.takeMessage()).toBeUndefined();
+    expect(takeMessage(connection)).toBeUndefined();
   }
 
   private expectEvents(patterns: EventPattern[]): void {

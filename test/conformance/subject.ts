@@ -1,6 +1,7 @@
 import type { ConnectionCore } from '../../src/core/connection.js';
 import type { StreamEvent } from '../../src/core/stream.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
+import { takeMessage } from '../support/take-message.js';
 import type { Command } from './vectors.js';
 import { readMessage, type WireFrame } from './wire.js';
 
@@ -23,7 +24,7 @@ export const ONLY = 'only';
 
 export function takeFrames(connection: ConnectionCore): WireFrame[] {
   const frames: WireFrame[] = [];
-  for (let message = connection.takeMessage(); message !== undefined; message = connection.takeMessage())
+  for (let message = takeMessage(connection); message !== undefined; message = takeMessage(connection))
     frames.push(...readMessage(message));
   return frames;
 }

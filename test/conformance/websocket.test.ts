@@ -88,7 +88,7 @@ test('R2: nor to one that a page let open without a subprotocol', () => {
   };
   new WebSocketConnection(socket).start({
     writable: () => done.push('writable'),
-    message: () => {},
+    received: () => {},
     text: () => {},
     closed: () => {},
   });

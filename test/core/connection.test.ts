@@ -2,7 +2,6 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { ConnectionCore, type ConnectionOwner } from '../../src/core/connection.js';
 import { HANDSHAKE_TIMEOUT_MS, UNAUTHENTICATED_BYTES } from '../../src/core/handshake.js';
 import type { Role } from '../../src/core/stream-table.js';
-import { decodeMessage } from '../../src/protocol/decode.js';
 import {
   encodeAccept,
   encodeEndAck,
@@ -16,6 +15,8 @@ import {
 import { TrunklineError } from '../../src/protocol/errors.js';
 import type { Frame } from '../../src/protocol/frames.js';
 import { DEFAULT_LIMITS, type Limits } from '../../src/protocol/limits.js';
+import { decodeMessage } from '../support/decode-message.js';
+import { takeMessage } from '../support/take-message.js';
 import { FakeAttachment } from './fake-attachment.js';
 
 const HEARTBEAT = { intervalMs: 25_000, timeoutMs: 20_000 };
@@ -66,7 +67,7 @@ class Side implements ConnectionOwner {
   /** The frames that it sends now. */
   sent(): string[] {
     const frames: Frame[] = [];
-    for (let message = this.connection.takeMessage(); message; message = this.connection.takeMessage())
+    for (let message = takeMessage(this.connection); message; message = takeMessage(this.connection))
       frames.push(...decodeMessage(message, 1024 * 1024).frames);
     return frames.map((frame) => {
       if (frame.type === 'GOAWAY' || frame.type === 'RESET') return `${frame.type} ${frame.error.code}`;

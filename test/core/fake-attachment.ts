@@ -1,4 +1,5 @@
 import type { Attachment } from '../../src/core/attachment.js';
+import type { MessageWriter } from '../../src/core/message-writer.js';
 import { HEADER_BYTES } from '../../src/protocol/constants.js';
 import { CREDIT_FRAME_BYTES, writeCredit, writeDataHeader } from '../../src/protocol/encode.js';
 import type { TrunklineError } from '../../src/protocol/errors.js';
@@ -7,7 +8,8 @@ import type { StreamFrame } from '../../src/protocol/frames.js';
 /** A stream that has so many bytes to send, and remembers what it was told. */
 export class FakeAttachment implements Attachment {
   readonly received: StreamFrame[] = [];
-  readonly ready: Uint8Array[] = [];
+  /** Payloads that it passes by reference, before it copies what is pending. */
+  readonly passed: Uint8Array[] = [];
   detachedWith: TrunklineError | undefined;
   limitsCalls = 0;
   isCreditSkipped = false;
@@ -36,32 +38,33 @@ export class FakeAttachment implements Attachment {
   }
 
   sendableBytes(maxPayloadBytes: number): number {
-    const first = this.ready[0];
-    if (first) return Math.min(first.length, maxPayloadBytes + HEADER_BYTES);
-    return this.pendingBytes === 0 ? 0 : HEADER_BYTES + Math.min(this.pendingBytes, maxPayloadBytes);
+    const length = Math.min(this.passed[0]?.length ?? this.pendingBytes, maxPayloadBytes);
+    return length === 0 ? 0 : HEADER_BYTES + length;
   }
 
-  writeData(target: Uint8Array, at: number, maxPayloadBytes: number): number {
+  copiedBytes(maxPayloadBytes: number): number {
+    return this.passed.length > 0 ? HEADER_BYTES : this.sendableBytes(maxPayloadBytes);
+  }
+
+  writeData(message: MessageWriter, maxPayloadBytes: number): void {
+    const payload = this.passed.shift();
+    if (payload !== undefined) return this.pass(message, payload, maxPayloadBytes);
     const length = Math.min(this.pendingBytes, maxPayloadBytes);
-    if (length === 0) return 0;
-    writeDataHeader(target, at, this.id, length, false);
-    target.fill(this.id, at + HEADER_BYTES, at + HEADER_BYTES + length);
+    if (length === 0) return;
+    this.writeHeader(message, length);
+    message.copy(new Uint8Array(length).fill(this.id));
     this.pendingBytes -= length;
-    return HEADER_BYTES + length;
   }
 
-  hasReadyFrame(maxPayloadBytes: number): boolean {
-    const first = this.ready[0];
-    return first !== undefined && first.length - HEADER_BYTES <= maxPayloadBytes;
+  private pass(message: MessageWriter, payload: Uint8Array, maxPayloadBytes: number): void {
+    const length = Math.min(payload.length, maxPayloadBytes);
+    this.writeHeader(message, length);
+    message.pass(payload.subarray(0, length));
+    if (length < payload.length) this.passed.unshift(payload.subarray(length));
   }
 
-  takeReadyFrame(): Uint8Array {
-    return this.ready.shift() as Uint8Array;
+  private writeHeader(message: MessageWriter, length: number): void {
+    writeDataHeader(message.target, message.at, this.id, length, false);
+    message.at += HEADER_BYTES;
   }
-}
-
-export function readyFrame(id: number, payloadBytes: number): Uint8Array {
-  const frame = new Uint8Array(HEADER_BYTES + payloadBytes);
-  writeDataHeader(frame, 0, id, payloadBytes, false);
-  return frame;
 }

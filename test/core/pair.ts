@@ -6,6 +6,7 @@ import { NO_KEEPER, type StreamKeeper } from '../../src/core/stream-keeper.js';
 import { TunnelCore, type TunnelEvent } from '../../src/core/tunnel.js';
 import type { Open } from '../../src/protocol/frames.js';
 import { DEFAULT_LIMITS, type Limits } from '../../src/protocol/limits.js';
+import { takeMessage } from '../support/take-message.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
 const HEARTBEAT = { intervalMs: 25_000, timeoutMs: 20_000 };
@@ -97,7 +98,7 @@ export class Pair {
   }
 
   pass(from: ConnectionCore, to: ConnectionCore): boolean {
-    const message = from.takeMessage();
+    const message = takeMessage(from);
     if (message !== undefined) to.receive(message.slice(), this.clock.now());
     return message !== undefined;
   }

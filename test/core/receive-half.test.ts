@@ -122,6 +122,40 @@ describe('the window', () => {
   });
 });
 
+describe('a window of 1 MiB', () => {
+  const MIB = 1024 * 1024;
+
+  /** The credit lasts no time; the next byte comes `silenceMs` after its last. Returns the window then. */
+  function stall(half: ReceiveHalf, at: number, silenceMs: number): number {
+    const { credit } = half.grant();
+    half.receiveData(credit - half.received, true, at);
+    half.consume(half.unreadBytes);
+    half.grant();
+    arrive(half, { bytes: 1, at: at + silenceMs, read: 1 });
+    const { consumed, credit: next } = half.grant();
+    return next - consumed;
+  }
+
+  const windowsAfter = (silences: number[]): number[] => {
+    const half = new ReceiveHalf({ windowBytes: MIB, maxWindowBytes: 4 * MIB }, 0);
+    half.announce();
+    let now = 0;
+    return silences.map((silenceMs) => {
+      const window = stall(half, now, silenceMs) / MIB;
+      now += silenceMs;
+      return window;
+    });
+  };
+
+  test('grows when the sender stalled four times in a row for longer than a short path takes', () => {
+    expect(windowsAfter([2, 2, 2, 2, 2, 2, 2, 2, 2])).toEqual([1, 1, 1, 2, 2, 2, 2, 4, 4]);
+  });
+
+  test('stays on a short path, however busy the machine is now and then', () => {
+    expect(windowsAfter([1, 1, 1, 1, 50, 50, 50, 1.9, 50, 50])).toEqual(Array(10).fill(1));
+  });
+});
+
 describe('END', () => {
   test('must count the bytes that came', () => {
     const half = make();

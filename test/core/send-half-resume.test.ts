@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { MessageWriter } from '../../src/core/message-writer.js';
 import { SendHalf } from '../../src/core/send-half.js';
-import { decodeMessage } from '../../src/protocol/decode.js';
+import { decodeMessage } from '../support/decode-message.js';
 
 const ID = 5;
 const WINDOW = 1000;
@@ -15,9 +16,10 @@ interface Sent {
 function take(half: SendHalf, maxPayloadBytes = 65_536): Sent {
   const sent: Sent = { bytes: [], end: undefined };
   for (let size = half.sendableBytes(maxPayloadBytes); size > 0; size = half.sendableBytes(maxPayloadBytes)) {
-    const message = new Uint8Array(size);
-    expect(half.writeFrames(message, 0, ID, maxPayloadBytes)).toBe(size);
-    for (const frame of decodeMessage(message, 65_536).frames) {
+    const message = new MessageWriter(new Uint8Array(size));
+    half.writeFrames(message, ID, maxPayloadBytes);
+    expect(message.length).toBe(size);
+    for (const frame of decodeMessage(message.target, 65_536).frames) {
       if (frame.type === 'DATA') sent.bytes.push(...frame.payload);
       if (frame.type === 'END') sent.end = frame.finalOffset;
     }

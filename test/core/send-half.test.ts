@@ -1,17 +1,24 @@
 import { describe, expect, test } from 'vitest';
 import type { Fifo } from '../../src/core/fifo.js';
+import { MessageWriter } from '../../src/core/message-writer.js';
 import { MAX_RETAINED_BYTES, SendHalf } from '../../src/core/send-half.js';
-import { decodeMessage } from '../../src/protocol/decode.js';
+import { decodeMessage } from '../support/decode-message.js';
 
 const ID = 5;
+
+function write(half: SendHalf, messageBytes: number, maxPayloadBytes: number): MessageWriter {
+  const message = new MessageWriter(new Uint8Array(messageBytes));
+  half.writeFrames(message, ID, maxPayloadBytes);
+  return message;
+}
 
 /** Asks for the next frames as the scheduler does, and returns them. */
 function take(half: SendHalf, maxPayloadBytes = 65_536, slack = 0): string[] {
   const bytes = half.sendableBytes(maxPayloadBytes);
   if (bytes === 0) return [];
-  const message = new Uint8Array(bytes + slack);
-  expect(half.writeFrames(message, 0, ID, maxPayloadBytes)).toBe(bytes);
-  return decodeMessage(message.subarray(0, bytes), 65_536).frames.map((frame) => {
+  const message = write(half, bytes + slack, maxPayloadBytes);
+  expect(message.length).toBe(bytes);
+  return decodeMessage(message.target.subarray(0, bytes), 65_536).frames.map((frame) => {
     if (frame.type === 'DATA') return `DATA ${frame.payload.join(',')}${frame.exhausted ? ' exhausted' : ''}`;
     if (frame.type === 'END') return `END ${frame.finalOffset}`;
     return frame.type;
@@ -87,9 +94,9 @@ describe('what is retained', () => {
     half.raiseCredit(100);
     half.write(bytes(1, 2, 3, 4));
     take(half, 100, 10_000);
-    const { retained } = half as unknown as { retained: { chunks: Fifo<Uint8Array> } };
+    const { retained } = half as unknown as { retained: { chunks: Fifo<{ bytes: Uint8Array }> } };
     expect(retained.chunks.length).toBe(1);
-    expect(retained.chunks.first?.buffer.byteLength).toBe(4);
+    expect(retained.chunks.first?.bytes.buffer.byteLength).toBe(4);
   });
 
   test('cannot be consumed before it was sent', () => {
@@ -139,8 +146,7 @@ describe('END', () => {
     half.raiseCredit(100);
     half.write(bytes(1, 2, 3));
     half.end();
-    const tight = new Uint8Array(8 + 3 + 15);
-    expect(half.writeFrames(tight, 0, ID, 100)).toBe(11);
+    expect(write(half, 8 + 3 + 15, 100).length).toBe(11);
     expect(take(half)).toEqual(['END 3']);
   });
 
@@ -182,8 +188,7 @@ test('keeps no more than so much to be sent again, whatever credit there is', ()
   half.raiseCredit(Number.MAX_SAFE_INTEGER);
   const piece = new Uint8Array(1024 * 1024);
   for (let count = 0; count < 65; count++) half.write(piece);
-  const target = new Uint8Array(piece.length + 8);
-  const send = () => half.writeFrames(target.slice(), 0, 1, piece.length);
+  const send = () => write(half, piece.length + 8, piece.length).length;
   while (send() > 0);
   expect(half.retainedBytes).toBe(MAX_RETAINED_BYTES);
   half.receiveCredit(piece.length, Number.MAX_SAFE_INTEGER);
@@ -197,7 +202,6 @@ test('keeps nothing, and sends all that credit allows, where nothing will be sen
   const piece = new Uint8Array(1024 * 1024);
   for (let count = 0; count < 65; count++) half.write(piece);
   let sent = 0;
-  for (let written = 1; written > 0; sent += written)
-    written = half.writeFrames(new Uint8Array(2 ** 20 + 8), 0, 1, 2 ** 20);
+  for (let written = 1; written > 0; sent += written) written = write(half, piece.length + 8, piece.length).length;
   expect([sent, half.retainedBytes]).toEqual([65 * (piece.length + 8), 0]);
 });

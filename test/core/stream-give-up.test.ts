@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TrunklineError } from '../../src/protocol/errors.js';
+import { takeMessage } from '../support/take-message.js';
 import { Bench, RESUME_WINDOW_MS } from './resume-bench.js';
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
@@ -54,7 +55,7 @@ describe('given up while suspended', () => {
 
   test('RESET that is lost is said again', () => {
     bench.near.reset(new TrunklineError('CANCELED', 'enough'));
-    bench.pair.near.takeMessage();
+    takeMessage(bench.pair.near);
     bench.cut();
     bench.comeBack();
     expect(bench.told().far).toContain('failed CANCELED');

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { StreamCore } from '../../src/core/stream.js';
 import { encodeClose } from '../../src/protocol/encode.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
+import { takeMessage } from '../support/take-message.js';
 import { FakeAttachment } from './fake-attachment.js';
 import { nextId, Pair } from './pair.js';
 
@@ -145,7 +146,7 @@ test('a peer that opens a stream to anything but us is refused', () => {
   const pair = new Pair();
   pair.exchange();
   const id = pair.far.open(new FakeAttachment(0), { uid: nextId(), credit: 0, meta: null, target: CONNECT });
-  const message = () => pair.near.takeMessage();
+  const message = () => takeMessage(pair.near);
   pair.pass(pair.far, pair.near);
   expect(message()?.[4]).toBe(0x12);
   expect(id).toBe(2);

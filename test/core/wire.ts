@@ -3,11 +3,12 @@ import { DEFAULT_WINDOW, type WindowOptions } from '../../src/core/receive-half.
 import { ResumeKey, type Side } from '../../src/core/resume-key.js';
 import type { StreamCore } from '../../src/core/stream.js';
 import { TunnelCore } from '../../src/core/tunnel.js';
-import { decodeMessage } from '../../src/protocol/decode.js';
 import { encodeAccept, encodeOffer, encodeOpen, encodeWelcome } from '../../src/protocol/encode.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
 import type { Accept, Frame, Offer, Open, Reopen } from '../../src/protocol/frames.js';
 import { DEFAULT_LIMITS, type Limits } from '../../src/protocol/limits.js';
+import { decodeMessage } from '../support/decode-message.js';
+import { takeMessage } from '../support/take-message.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 import { describeEvent, nextId, plainProve } from './pair.js';
 
@@ -133,7 +134,7 @@ export class Wire {
 
   frames(connection = this.connection): Frame[] {
     const frames: Frame[] = [];
-    for (let message = connection.takeMessage(); message; message = connection.takeMessage())
+    for (let message = takeMessage(connection); message; message = takeMessage(connection))
       frames.push(...decodeMessage(message.slice(), 1024 * 1024).frames);
     return frames;
   }

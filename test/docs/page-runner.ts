@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { runInThisContext } from 'node:vm';
 import { build } from 'esbuild';
 import { WebSocket as NodeWebSocket } from 'ws';
+import { forPages } from '../../esbuild.page.js';
 import { scriptsOf } from './page.js';
 
 const [file = '', address = ''] = process.argv.slice(2);
@@ -87,8 +88,7 @@ async function scriptBundle(): Promise<string> {
     target: 'es2022',
     format: 'iife',
     globalName: 'trunkline',
-    platform: 'browser',
-    alias: { 'node:stream': 'readable-stream', 'node:buffer': 'buffer/', 'node:events': 'events/' },
+    ...forPages,
   });
   // `const` at the top of a page's script is seen by the next one; and so is this.
   return outputFiles[0]?.text ?? '';

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { StreamClient, StreamServer, type TrunklineError, type TunnelStream } from '../../src/index.js';
+import { ForkedProcess } from '../support/forked-process.js';
 import { checkLeaksAfterEach } from '../support/leak-check.js';
 import type { LeavingOptions } from '../support/leaving-child.js';
 import { startRelay } from '../support/relay-fixture.js';
-import { ForkedProcess } from '../support/relay-process.js';
 import { readSeeded, seededBytes } from '../support/seeded-bytes.js';
 import { deferred, until } from '../support/until.js';
 

@@ -10,10 +10,11 @@ const ROOMS: Record<string, string[]> = {
   'src/protocol': [],
   'src/core': ['src/protocol'],
   'src/transport': ['src/protocol'],
-  'src/runtime': ['src/core', 'src/transport', 'src/protocol'],
+  'src/node': ['src/transport', 'src/protocol'],
+  'src/runtime': ['src/core', 'src/transport', 'src/node', 'src/protocol'],
   'src/sdk': ['src/runtime', 'src/core', 'src/protocol'],
   'src/index.ts': ['src/sdk', 'src/runtime', 'src/core', 'src/protocol'],
-  relay: ['src/core', 'src/protocol', 'src/runtime', 'src/transport'],
+  relay: ['src/core', 'src/protocol', 'src/runtime', 'src/transport', 'src/node'],
   browser: ['src/sdk', 'src/index.ts'],
   // The demo server stands where a user of the package stands.
   'browser/demo/server.ts': ['relay', 'src/index.ts'],
@@ -25,6 +26,7 @@ const ROOMS: Record<string, string[]> = {
 /** What may come from outside (packages and Node), by file or folder. Everything else may import nothing from outside. */
 const OUTSIDE: Record<string, RegExp> = {
   'src/transport/dial.ts': /^isomorphic-ws$/,
+  'src/node': /^(ws$|node:)/,
   'src/runtime/node-stream.ts': /^node:(stream|buffer|events)$/,
   'src/runtime/prove.ts': /^@noble\/hashes\//,
   relay: /^node:/,

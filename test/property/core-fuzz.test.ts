@@ -7,6 +7,7 @@ import { DEFAULT_LIMITS } from '../../src/protocol/limits.js';
 import { FakeAttachment } from '../core/fake-attachment.js';
 import { CorePeer, creditFrame, dataFrame, makeRelay } from '../relay/core-peer.js';
 import { SeededRandom } from '../support/seeded-random.js';
+import { takeMessage } from '../support/take-message.js';
 import { anyMessage, mutate } from './fuzz-input.js';
 import { announce, FUZZ_RUNS, PROPERTY_SEED } from './settings.js';
 
@@ -80,7 +81,7 @@ function end(connection: ConnectionCore): ConnectionCore {
 }
 
 function drain(connection: ConnectionCore): void {
-  while (connection.takeMessage() !== undefined);
+  while (takeMessage(connection) !== undefined);
 }
 
 test.each(Object.keys(STATES))('a connection that is %s neither throws nor ends twice', TIMEOUT, (state) => {

@@ -1,8 +1,8 @@
 import type { ErrorCode } from '../../src/protocol/codes.js';
 import { FrameType } from '../../src/protocol/constants.js';
-import { decodeMessage } from '../../src/protocol/decode.js';
 import type { TrunklineError } from '../../src/protocol/errors.js';
 import type { Open } from '../../src/protocol/frames.js';
+import { decodeMessage } from '../support/decode-message.js';
 import type { Link } from '../support/simulated-network.js';
 import type { ModelRelay } from './model-relay.js';
 import type { ModelStream } from './model-stream.js';

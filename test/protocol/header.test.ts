@@ -6,7 +6,6 @@ import {
   readOffset,
   readStreamId,
   readType,
-  rewriteStreamId,
   writeHeader,
   writeOffset,
 } from '../../src/protocol/header.js';
@@ -48,12 +47,6 @@ test('any header, anywhere in a message, touches its 8 bytes only', () => {
       },
     ),
   );
-});
-
-test('rewriting the id changes four bytes', () => {
-  const bytes = Uint8Array.from(Buffer.from('00000001a000000161', 'hex'));
-  rewriteStreamId(bytes, 0, 0xfedc_ba98);
-  expect(Buffer.from(bytes).toString('hex')).toBe('fedcba98a000000161');
 });
 
 test.each([

@@ -1,10 +1,11 @@
 import { type RelayOptions, resolveOptions } from '../../relay/options.js';
 import { RelayCore } from '../../relay/relay-core.js';
 import type { ConnectionCore } from '../../src/core/connection.js';
-import { decodeMessage } from '../../src/protocol/decode.js';
 import { encodeHello, encodeOpen, writeCredit, writeDataHeader, writeEnd } from '../../src/protocol/encode.js';
 import type { Frame, Offer, Open, OpenFrame } from '../../src/protocol/frames.js';
 import { DEFAULT_LIMITS, type Limits } from '../../src/protocol/limits.js';
+import { decodeMessage } from '../support/decode-message.js';
+import { takeMessage } from '../support/take-message.js';
 
 let idCount = 0;
 export const nextId = (): string => (++idCount).toString(16).padStart(32, '0');
@@ -111,7 +112,7 @@ export class CorePeer {
   /** What the relay sends it now. */
   frames(): Frame[] {
     const frames: Frame[] = [];
-    for (let message = this.connection.takeMessage(); message; message = this.connection.takeMessage())
+    for (let message = takeMessage(this.connection); message; message = takeMessage(this.connection))
       frames.push(...decodeMessage(message.slice(), 1024 * 1024).frames);
     return frames;
   }

@@ -2,12 +2,13 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { Flow } from '../../relay/flow.js';
 import { Leg, type LegOwner } from '../../relay/leg.js';
 import { ConnectionCore } from '../../src/core/connection.js';
-import { decodeMessage } from '../../src/protocol/decode.js';
 import { encodeHello, encodeOpen } from '../../src/protocol/encode.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
 import type { StreamFrame } from '../../src/protocol/frames.js';
 import { DEFAULT_LIMITS } from '../../src/protocol/limits.js';
-import { dataFrame, nextId } from './core-peer.js';
+import { decodeMessage } from '../support/decode-message.js';
+import { takeMessage } from '../support/take-message.js';
+import { nextId } from './core-peer.js';
 
 class Owner implements LegOwner {
   readonly told: string[] = [];
@@ -43,13 +44,13 @@ function accepted(): ConnectionCore {
   );
   connection.receive(encodeHello({ version: 1, limits: DEFAULT_LIMITS }), 0);
   connection.receive(encodeOpen(1, { uid: nextId(), credit: 0, meta: null, target: { kind: 'plain' } }), 0);
-  connection.takeMessage();
+  takeMessage(connection);
   return connection;
 }
 
 function sent(connection: ConnectionCore): string[] {
   const told: string[] = [];
-  for (let message = connection.takeMessage(); message; message = connection.takeMessage()) {
+  for (let message = takeMessage(connection); message; message = takeMessage(connection)) {
     for (const frame of decodeMessage(message, 65_536).frames) {
       if (frame.type === 'CREDIT') told.push(`CREDIT ${frame.consumed} ${frame.credit}`);
       else if (frame.type === 'ACCEPT') told.push(`ACCEPT ${frame.accept.credit}`);
@@ -60,8 +61,7 @@ function sent(connection: ConnectionCore): string[] {
 }
 
 function data(length: number): StreamFrame {
-  const frame = dataFrame(1, new Uint8Array(length));
-  return { type: 'DATA', id: 1, payload: frame.subarray(8), exhausted: false, frame };
+  return { type: 'DATA', id: 1, payload: new Uint8Array(length), exhausted: false };
 }
 
 let ahead: number;

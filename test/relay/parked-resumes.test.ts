@@ -1,45 +1,23 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { RelayOptions } from '../../relay/options.js';
-import type { RelayCore } from '../../relay/relay-core.js';
 import { encodeAccept, encodeDetach, encodeReset } from '../../src/protocol/encode.js';
-import { TrunklineError } from '../../src/protocol/errors.js';
-import type { Open } from '../../src/protocol/frames.js';
-import { CorePeer, makeRelay, nextId } from './core-peer.js';
+import { CorePeer, nextId } from './core-peer.js';
+import { CANCELED, connectFar, lost, PROGRESS, type ResumeFixture, startResume } from './resume-fixture.js';
 
-const lost = () => new TrunklineError('CONNECTION_LOST');
-const CANCELED = { code: 'CANCELED', reason: 'why' } as const;
-const PROGRESS = { received: 0, ended: false, proof: 'client knows' };
-
-let core: RelayCore;
-let client: CorePeer;
-let far: CorePeer;
-
-function start(options: RelayOptions = {}): void {
-  ({ core } = makeRelay(options));
-  client = new CorePeer(core);
-  far = new CorePeer(core, {}, 0, 'far');
-}
-
-beforeEach(() => start());
-
-/** Whatever happened: nothing is pending. */
-function expectNothingPending(): void {
-  const { broker } = core as unknown as { broker: { pendingResumeCount: number } };
-  expect([core.stats.resumes.pending, broker.pendingResumeCount]).toEqual([0, 0]);
-}
-
-function reopen(resume: Partial<Open['resume']> = {}, fields: Partial<Open> = {}, waitMs = 0): number {
-  return client.resume('far', { resume: { epoch: 1, ...PROGRESS, ...resume }, ...fields }, waitMs);
+/** The endpoint has lost its connection. */
+function startAlone(options?: RelayOptions): ResumeFixture {
+  const fixture = startResume(options);
+  fixture.far.connection.lost(lost());
+  return fixture;
 }
 
 describe('an endpoint that is not here', () => {
-  beforeEach(() => far.connection.lost(lost()));
-
   test('is waited for, and asked before anything else when it comes', () => {
+    const { core, client, reopen, expectNothingPending } = startAlone();
     const ids = [reopen({}, { meta: 1 }, 1000), reopen({}, { meta: 2 }, 1000)];
     expect([client.told(), core.nextDeadline()]).toEqual([[], 1000]);
     new CorePeer(core, {}, 0, 'somebody else');
-    far = new CorePeer(core, {}, 0, 'far');
+    const far = connectFar(core);
     const opened = far.hello.slice(1);
     expect(opened).toMatchObject([
       { type: 'OPEN', open: { meta: 1 } },
@@ -52,14 +30,16 @@ describe('an endpoint that is not here', () => {
   });
 
   test('sets a deadline for its answer when it comes', () => {
+    const { core, reopen } = startAlone();
     reopen({}, {}, 100_000);
     const told: number[] = [];
     core.onDeadline = () => told.push(core.nextDeadline());
-    far = new CorePeer(core, {}, 50, 'far');
+    connectFar(core, {}, 50);
     expect(told).toEqual([30_050]);
   });
 
   test('is not waited for by who does not want to', () => {
+    const { client, reopen, expectNothingPending } = startAlone();
     const id = reopen();
     expect(client.frames()).toMatchObject([{ type: 'RESET', id, error: { code: 'RESUME_EXPIRED', retryable: false } }]);
     expectNothingPending();
@@ -70,8 +50,7 @@ describe('an endpoint that is not here', () => {
     [500, 500, false],
     [501, 500, true],
   ])('is waited for %s ms: until %s, retryable %s', (waitMs, until, retryable) => {
-    start({ limits: { maxWaitMs: 500 } });
-    far.connection.lost(lost());
+    const { core, client, reopen, expectNothingPending } = startAlone({ limits: { maxWaitMs: 500 } });
     const id = reopen({}, {}, waitMs);
     core.advance(until - 1);
     expect(client.told()).toEqual([]);
@@ -83,6 +62,7 @@ describe('an endpoint that is not here', () => {
   });
 
   test('who waits can give up, and is answered', () => {
+    const { core, client, reopen, expectNothingPending } = startAlone();
     const id = reopen({}, {}, 1000);
     client.send(encodeReset(id, CANCELED));
     expect(client.told()).toEqual([`CLOSE ${id}`]);
@@ -93,12 +73,13 @@ describe('an endpoint that is not here', () => {
     expectNothingPending();
     expect(core.stats.resumes.canceled).toBe(3);
     expect(core.nextDeadline()).toBe(Number.POSITIVE_INFINITY);
-    expect(new CorePeer(core, {}, 0, 'far').hello).toHaveLength(1);
+    expect(connectFar(core).hello).toHaveLength(1);
   });
 
   test('comes and takes too few streams: the others are told to try again', () => {
+    const { core, client, reopen } = startAlone();
     const ids = [1, 2, 3].map(() => reopen({}, {}, 1000));
-    far = new CorePeer(core, { maxStreams: 2 }, 0, 'far');
+    const far = connectFar(core, { maxStreams: 2 });
     expect(far.hello).toHaveLength(3);
     expect(client.told()).toEqual([`RESET ${ids[2]} LIMIT_STREAMS`]);
     expect(core.stats.resumes).toMatchObject({ requested: 3, refused: 1, pending: 2 });
@@ -110,14 +91,14 @@ describe('a re-open is refused', () => {
     ['at a relay that resumes nothing', { resumeWindowMs: 0 }, PROGRESS],
     ['that does not say what it has received', {}, undefined],
   ])('%s', (_, options, progress) => {
-    start(options);
+    const { client, far, reopen } = startResume(options);
     const id = reopen({}, { resume: progress && { epoch: 1, ...progress } });
     expect(client.told()).toEqual([`RESET ${id} RESUME_UNKNOWN`]);
     expect(far.told()).toEqual([]);
   });
 
   test('past the cap of the relay, which is not that of connects; what is answered makes room', () => {
-    start({ limits: { maxPendingResumes: 2, maxPendingConnects: 1 } });
+    const { client, far, reopen } = startResume({ limits: { maxPendingResumes: 2, maxPendingConnects: 1 } });
     const park = (): number => client.resume('nobody', {}, 1000);
     const first = park();
     park();
@@ -137,12 +118,13 @@ describe('a re-open is refused', () => {
 
 describe('a ghost', () => {
   test('ends before the frames of the connection that replaces it, its streams and names lost', () => {
+    const { core, client, far } = startResume();
     far.listen('n', { owner: 'o' });
     const id = client.connect('n', { key: nextId() });
     const [offer] = far.offers();
     far.accept(offer!, { key: offer!.key });
     client.told();
-    const again = new CorePeer(core, {}, 0, 'far');
+    const again = connectFar(core);
     expect([far.connection.endReason?.code, again.connection.isOpen]).toEqual(['CONNECTION_LOST', true]);
     expect(far.told()).toEqual(['GOAWAY CONNECTION_LOST']);
     expect(client.told()).toEqual([`DETACH ${id} CONNECTION_LOST`]);
@@ -152,15 +134,17 @@ describe('a ghost', () => {
   });
 
   test('that ends late does not take its successor along', () => {
-    const again = new CorePeer(core, {}, 0, 'far');
+    const { core, client, far } = startResume();
+    const again = connectFar(core);
     far.connection.lost(lost());
     client.resume('far');
     expect(again.told()).toEqual(['OPEN 2']);
   });
 
   test('has one endpoint: others, and those without, stay', () => {
+    const { core } = startResume();
     const others = [new CorePeer(core, {}, 0, 'another'), new CorePeer(core), new CorePeer(core)];
-    new CorePeer(core, {}, 0, 'far');
+    connectFar(core);
     expect(others.map((peer) => peer.connection.isOpen)).toEqual([true, true, true]);
   });
 });

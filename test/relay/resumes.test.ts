@@ -1,6 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
-import type { RelayOptions } from '../../relay/options.js';
-import type { RelayCore } from '../../relay/relay-core.js';
+import { describe, expect, test } from 'vitest';
 import {
   encodeAccept,
   encodeClose,
@@ -10,37 +8,12 @@ import {
   encodeReset,
 } from '../../src/protocol/encode.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
-import type { Accept, Open } from '../../src/protocol/frames.js';
-import { CorePeer, creditFrame, dataFrame, endFrame, makeRelay, nextId, publicId } from './core-peer.js';
-
-const lost = () => new TrunklineError('CONNECTION_LOST');
-const CANCELED = { code: 'CANCELED', reason: 'why' } as const;
-const PROGRESS = { received: 0, ended: false, proof: 'client knows' };
-
-let core: RelayCore;
-let client: CorePeer;
-let far: CorePeer;
-
-function start(options: RelayOptions = {}): void {
-  ({ core } = makeRelay(options));
-  client = new CorePeer(core);
-  far = new CorePeer(core, {}, 0, 'far');
-}
-
-beforeEach(() => start());
-
-/** Whatever happened: nothing is pending. */
-function expectNothingPending(): void {
-  const { broker } = core as unknown as { broker: { pendingResumeCount: number } };
-  expect([core.stats.resumes.pending, broker.pendingResumeCount]).toEqual([0, 0]);
-}
-
-function reopen(resume: Partial<Open['resume']> = {}, fields: Partial<Open> = {}, waitMs = 0): number {
-  return client.resume('far', { resume: { epoch: 1, ...PROGRESS, ...resume }, ...fields }, waitMs);
-}
+import type { Accept } from '../../src/protocol/frames.js';
+import { type CorePeer, creditFrame, dataFrame, endFrame, nextId, publicId } from './core-peer.js';
+import { CANCELED, connectFar, lost, PROGRESS, startResume } from './resume-fixture.js';
 
 /** The endpoint takes the stream that the relay has just opened there; returns its id. */
-function answer(accept: Partial<Accept> = {}): number {
+function answer(far: CorePeer, accept: Partial<Accept> = {}): number {
   const [open] = far.opened();
   far.send(
     encodeAccept(open!.id, {
@@ -55,7 +28,7 @@ function answer(accept: Partial<Accept> = {}): number {
 
 describe('an endpoint that is here', () => {
   test('is asked as the client asked, with clamped credit and without the key', () => {
-    start({ limits: { egressBytes: 20_000 } });
+    const { core, client, far, reopen } = startResume({ limits: { egressBytes: 20_000 } });
     const uid = nextId();
     const resume = { epoch: 3, received: 500, ended: true, proof: 'x' };
     reopen(resume, { uid, meta: { a: 1 }, credit: 1_000_000, key: nextId() }, 70);
@@ -75,10 +48,10 @@ describe('an endpoint that is here', () => {
   });
 
   test('answers, and the client is told what it said and where it is', () => {
-    start({ limits: { egressBytes: 20_000 } });
+    const { core, client, far, reopen, expectNothingPending } = startResume({ limits: { egressBytes: 20_000 } });
     const id = reopen();
     const resume = { received: 700, ended: false, proof: 'far knows' };
-    answer({ meta: 'hi', credit: 2_000_000, resume });
+    answer(far, { meta: 'hi', credit: 2_000_000, resume });
     expect(client.frames()).toEqual([
       { type: 'ACCEPT', id, accept: { meta: 'hi', credit: 20_700, endpoint: publicId('far'), resume } },
     ]);
@@ -88,8 +61,9 @@ describe('an endpoint that is here', () => {
   });
 
   test('each side sends on from what the other has received', () => {
+    const { client, far, reopen } = startResume();
     const id = reopen({ received: 500 });
-    const there = answer({ resume: { received: 700, ended: false, proof: '' } });
+    const there = answer(far, { resume: { received: 700, ended: false, proof: '' } });
     client.told();
     client.send(dataFrame(id, new Uint8Array(10)), endFrame(id, 710));
     far.send(dataFrame(there, new Uint8Array(20)), endFrame(there, 520));
@@ -104,8 +78,9 @@ describe('an endpoint that is here', () => {
   });
 
   test('a direction that had ended needs no END again, and takes none', () => {
+    const { core, client, far, reopen } = startResume();
     const id = reopen({ received: 500, ended: true });
-    const there = answer({ resume: { received: 700, ended: true, proof: '' } });
+    const there = answer(far, { resume: { received: 700, ended: true, proof: '' } });
     client.told();
     far.send(encodeClose(there));
     expect(client.told()).toEqual([`CLOSE ${id}`]);
@@ -113,13 +88,13 @@ describe('an endpoint that is here', () => {
     expect(core.stats.splices.active).toBe(0);
 
     reopen({ received: 500, ended: true });
-    const again = answer();
+    const again = answer(far);
     far.send(dataFrame(again, new Uint8Array(1)));
     expect(far.told().at(-1)).toBe('GOAWAY PROTOCOL');
   });
 
   test('credit goes no further than what was received and the bound of the relay, and never below what was received', () => {
-    start({ limits: { egressBytes: 20_000 } });
+    const { client, far, reopen } = startResume({ limits: { egressBytes: 20_000 } });
     const id = reopen({ received: 500 }, { credit: 100 });
     const [open] = far.opened();
     expect(open!.open.credit).toBe(500);
@@ -134,19 +109,21 @@ describe('an endpoint that is here', () => {
   });
 
   test('is lost again: the client is detached, and may come again', () => {
+    const { core, client, far, reopen } = startResume();
     const id = reopen();
-    answer();
+    answer(far);
     client.told();
     far.connection.lost(lost());
     expect(client.told()).toEqual([`DETACH ${id} CONNECTION_LOST`]);
     const second = reopen({ epoch: 2 }, {}, 1000);
-    far = new CorePeer(core, {}, 0, 'far');
-    expect(far.hello.map(({ type }) => type)).toEqual(['WELCOME', 'OPEN']);
-    far.send(encodeAccept(2, { credit: 1, meta: null, resume: { received: 0, ended: false, proof: '' } }));
+    const again = connectFar(core);
+    expect(again.hello.map(({ type }) => type)).toEqual(['WELCOME', 'OPEN']);
+    again.send(encodeAccept(2, { credit: 1, meta: null, resume: { received: 0, ended: false, proof: '' } }));
     expect(client.told()).toEqual([`ACCEPT ${second} 1`]);
   });
 
   test('says no: the client is told as it came, and answers', () => {
+    const { core, client, far, reopen, expectNothingPending } = startResume();
     const id = reopen();
     const [open] = far.opened();
     const error = { code: 'RESUME_UNKNOWN', reason: 'who?', retryable: true, appCode: 'A' } as const;
@@ -160,6 +137,7 @@ describe('an endpoint that is here', () => {
   });
 
   test('gives the place up: so does the client', () => {
+    const { client, far, reopen, expectNothingPending } = startResume();
     const id = reopen();
     far.send(encodeDetach(far.opened()[0]!.id, CANCELED));
     expect(client.told()).toEqual([`DETACH ${id} CANCELED`]);
@@ -171,6 +149,7 @@ describe('an endpoint that is here', () => {
     ['CONNECTION_LOST', 'DETACH', 'CONNECTION_LOST'],
     ['TUNNEL_CLOSED', 'RESET', 'LISTENER_GONE'],
   ] as const)('ends by %s before it answered: %s to the client', (code, frame, shown) => {
+    const { core, client, far, reopen, expectNothingPending } = startResume();
     const id = reopen();
     far.connection.lost(new TrunklineError(code));
     expect(client.told()).toEqual([`${frame} ${id} ${shown}`]);
@@ -179,7 +158,7 @@ describe('an endpoint that is here', () => {
   });
 
   test('does not answer in time', () => {
-    start({ limits: { acceptTimeoutMs: 100 } });
+    const { core, client, far, reopen, expectNothingPending } = startResume({ limits: { acceptTimeoutMs: 100 } });
     const id = reopen();
     const [open] = far.opened();
     expect(core.nextDeadline()).toBe(100);
@@ -192,9 +171,9 @@ describe('an endpoint that is here', () => {
   });
 
   test('takes no more streams', () => {
-    start();
+    const { core, client, far, reopen } = startResume();
     far.connection.lost(lost());
-    far = new CorePeer(core, { maxStreams: 1 }, 0, 'far');
+    connectFar(core, { maxStreams: 1 });
     reopen();
     const id = reopen();
     expect(client.frames()).toMatchObject([{ type: 'RESET', id, error: { code: 'LIMIT_STREAMS', retryable: true } }]);
@@ -202,6 +181,7 @@ describe('an endpoint that is here', () => {
   });
 
   test('does not read: its queue has an end', () => {
+    const { client, reopen } = startResume();
     let told: string[] = [];
     for (let count = 0; count < 900 && told.length === 0; count++) {
       // Each client tunnel has 1,024 streams: that is not what ends it here.
@@ -213,6 +193,7 @@ describe('an endpoint that is here', () => {
   });
 
   test('does not read while a client comes and goes: the client is held off, and the endpoint stays', () => {
+    const { client, far, reopen } = startResume();
     let told: string[] = [];
     for (let count = 0; count < 20_000 && told.length === 0; count++) {
       client.send(encodeDetach(reopen({}, { meta: 'x'.repeat(450) }), CANCELED));
@@ -226,6 +207,7 @@ describe('an endpoint that is here', () => {
     ['without saying what it has received', { resume: undefined }],
     ['with too large a meta', { meta: 'x'.repeat(9000) }],
   ])('answers %s: a breach', (_, accept) => {
+    const { client, far, reopen, expectNothingPending } = startResume();
     const id = reopen();
     const [open] = far.opened();
     const answered: Accept = { credit: 1, meta: null, resume: PROGRESS, ...accept };
@@ -236,6 +218,7 @@ describe('an endpoint that is here', () => {
   });
 
   test('sends before it answered: a breach', () => {
+    const { far, reopen } = startResume();
     reopen();
     const [open] = far.opened();
     far.send(dataFrame(open!.id, new Uint8Array(1)));
@@ -254,7 +237,7 @@ describe('a client that is not answered yet', () => {
       (id: number) => encodeClose(id),
       (id: number) => encodeOffer(id, { id: nextId(), uid: nextId(), name: 'n', meta: null }),
     ]) {
-      start();
+      const { client, far, reopen, expectNothingPending } = startResume();
       if (waitMs > 0) far.connection.lost(lost());
       client.send(frame(reopen({}, {}, waitMs)));
       expect(client.told()).toEqual(['GOAWAY PROTOCOL']);
@@ -263,6 +246,7 @@ describe('a client that is not answered yet', () => {
   });
 
   test('gives the stream up: the endpoint is told, and its CLOSE is the answer', () => {
+    const { core, client, far, reopen, expectNothingPending } = startResume();
     const id = reopen();
     const [open] = far.opened();
     client.send(encodeReset(id, CANCELED));
@@ -277,6 +261,7 @@ describe('a client that is not answered yet', () => {
   });
 
   test('leaves the place: so does the endpoint', () => {
+    const { client, far, reopen, expectNothingPending } = startResume();
     client.send(encodeDetach(reopen(), CANCELED));
     expect(far.told()).toEqual(['OPEN 2', 'DETACH 2 CANCELED']);
     expectNothingPending();
@@ -286,6 +271,7 @@ describe('a client that is not answered yet', () => {
     ['CONNECTION_LOST', 'DETACH 2 CONNECTION_LOST'],
     ['TUNNEL_CLOSED', 'RESET 2 TUNNEL_CLOSED'],
   ] as const)('ends by %s: the endpoint gets %s', (code, shown) => {
+    const { client, far, reopen, expectNothingPending } = startResume();
     reopen();
     far.told();
     client.connection.lost(new TrunklineError(code));
@@ -296,6 +282,7 @@ describe('a client that is not answered yet', () => {
 });
 
 test('an endpoint that says no is rid of the stream, whatever the client does not say', () => {
+  const { far, reopen } = startResume();
   reopen();
   const [asked] = far.opened();
   far.send(encodeReset(asked!.id, { code: 'RESUME_UNKNOWN', reason: 'no' }));
@@ -303,6 +290,7 @@ test('an endpoint that says no is rid of the stream, whatever the client does no
 });
 
 test('an endpoint that leaves for good while it is asked: the client need not ask again', () => {
+  const { client, far, reopen } = startResume();
   const id = reopen();
   far.connection.lost(new TrunklineError('TUNNEL_CLOSED'));
   expect(client.frames()).toMatchObject([{ type: 'RESET', id, error: { code: 'LISTENER_GONE', retryable: false } }]);

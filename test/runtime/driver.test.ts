@@ -3,6 +3,7 @@ import { ConnectionCore } from '../../src/core/connection.js';
 import { DEFAULT_HEARTBEAT } from '../../src/core/keep-alive.js';
 import { encodeHello, encodePing } from '../../src/protocol/encode.js';
 import { DEFAULT_LIMITS } from '../../src/protocol/limits.js';
+import { type Message, messageBytes } from '../../src/protocol/message-parts.js';
 import type { Clock } from '../../src/runtime/clock.js';
 import { Driver } from '../../src/runtime/driver.js';
 import type { Connection, ConnectionHandlers } from '../../src/transport/connection.js';
@@ -13,6 +14,7 @@ const MIB = 1024 * 1024;
 /** A transport that takes whatever it is given. */
 class EndlessConnection implements Connection {
   readonly announcesWritable = true;
+  readonly copiesMessages = false;
   isWritable = true;
   handlers: ConnectionHandlers | undefined;
   sentBytes = 0;
@@ -22,8 +24,8 @@ class EndlessConnection implements Connection {
     this.handlers = handlers;
   }
 
-  send(message: Uint8Array): void {
-    this.sentBytes += message.length;
+  send(message: Message): void {
+    this.sentBytes += messageBytes(message);
   }
 
   close(_orderly: boolean, reason: string): void {
@@ -74,7 +76,7 @@ function driveOpenConnection() {
   const connection = new EndlessConnection();
   const clock = new ManualClock();
   new Driver(core, connection, clock, () => {});
-  connection.handlers?.message(encodeHello({ version: 1, limits: DEFAULT_LIMITS }));
+  connection.handlers?.received(encodeHello({ version: 1, limits: DEFAULT_LIMITS }), true);
   clock.runDeferred();
   connection.sentBytes = 0;
   return { core, connection, clock };
@@ -98,7 +100,7 @@ test('what arrives begins a new turn: its answer does not wait for the yielded o
   core.dataReady(new FakeAttachment(2, 2 * MIB));
   clock.runDeferred();
   const perTurn = connection.sentBytes;
-  connection.handlers?.message(encodePing(new Uint8Array(8)));
+  connection.handlers?.received(encodePing(new Uint8Array(8)), true);
   clock.runDeferred();
   expect(connection.sentBytes).toBeGreaterThan(perTurn);
 });

@@ -10,7 +10,7 @@ import {
   type Tunnel,
   type TunnelStream,
 } from '../../src/index.js';
-import type { ChildMessage, ChildQuestion } from './relay-process.js';
+import { answerQuestions, type ChildCommands, leaveAfter, tellParent } from './child-answers.js';
 import { SeededChecker, seededBytes } from './seeded-bytes.js';
 import { deferred } from './until.js';
 
@@ -67,9 +67,8 @@ const listeners = new Map<string, StreamListener>();
 let tunnel: Tunnel;
 let proceed = deferred();
 let isTelling = false;
-let isClosing = false;
 
-const commands: Record<string, (argument: never) => unknown> = {
+const commands: ChildCommands = {
   async start({ url, options }: { url: string; options: ConnectTunnelOptions }) {
     tunnel = connectTunnel(url, options);
     const { tunnel: events } = state;
@@ -95,10 +94,8 @@ const commands: Record<string, (argument: never) => unknown> = {
     proceed = deferred();
   },
   close() {
-    isClosing = true;
     tunnel.close();
-    // Then nothing holds the process any more, and it must end by itself.
-    void tunnel.closed.then(() => process.disconnect());
+    void leaveAfter(tunnel.closed);
   },
 };
 
@@ -188,25 +185,8 @@ function tell(): void {
 function tellNow(): void {
   if (!isTelling) return;
   isTelling = false;
-  send({ told: state });
+  tellParent(state);
 }
 
-process.on('message', async ({ question, command, argument }: ChildQuestion) => {
-  try {
-    send({ answer: question, value: await commands[command]!(argument as never) });
-  } catch (error) {
-    const { message, code, stack } = error as NodeJS.ErrnoException;
-    send({ answer: question, error: { message, code, stack } });
-  }
-});
-
-// The tests are gone.
-process.on('disconnect', () => {
-  if (!isClosing) process.exit(1);
-});
-
-function send(message: ChildMessage): void {
-  // Who has an answer has the state that belongs to it.
-  if ('answer' in message) tellNow();
-  if (process.connected) process.send?.(message);
-}
+// Who has an answer has the state that belongs to it.
+answerQuestions(commands, tellNow);

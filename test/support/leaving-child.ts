@@ -1,6 +1,6 @@
 // An endpoint in a process of its own, that ends in the middle of what it does, the way programs do: `process.exit()`.
 import { connectTunnel, StreamClient, StreamServer, type Tunnel, type TunnelStream } from '../../src/index.js';
-import type { ChildMessage, ChildQuestion } from './relay-process.js';
+import { answerQuestions } from './child-answers.js';
 
 export interface LeavingOptions {
   url: string;
@@ -11,14 +11,14 @@ export interface LeavingOptions {
 
 const LOTS_BYTES = 1024 * 1024;
 
-const commands: Record<string, (argument: never) => unknown> = {
+answerQuestions({
   async start({ url, name, role }: LeavingOptions): Promise<void> {
     const tunnel = connectTunnel(url);
     if (role === 'client') return connect(tunnel, name);
     await StreamServer(tunnel, fill).listen(name).ready;
   },
   exit: () => process.exit(0),
-};
+});
 
 async function connect(tunnel: Tunnel, name: string): Promise<void> {
   const stream = StreamClient(tunnel).connect(name);
@@ -31,11 +31,3 @@ function fill(stream: TunnelStream): void {
   stream.on('error', () => {});
   stream.write(Buffer.alloc(LOTS_BYTES));
 }
-
-process.on('message', async ({ question, command, argument }: ChildQuestion) => {
-  await commands[command]!(argument as never);
-  process.send?.({ answer: question } satisfies ChildMessage);
-});
-
-// The tests are gone.
-process.on('disconnect', () => process.exit(1));

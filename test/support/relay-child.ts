@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createRelay, type Relay, type RelayOptions } from '../../relay/index.js';
-import type { ChildMessage, ChildQuestion } from './relay-process.js';
+import { answerQuestions, leaveAfter } from './child-answers.js';
 
 export interface RelayChildOptions {
   relay: RelayOptions;
@@ -24,12 +24,11 @@ interface Draining {
 
 const server = createServer();
 let relay: Relay;
-let isClosing = false;
 
-const commands: Record<string, (argument: never) => unknown> = {
+answerQuestions({
   async start({ relay: options, port, drainGraceMs }: RelayChildOptions): Promise<{ port: number }> {
     relay = createRelay(options).install(server);
-    process.once('SIGTERM', () => void endAfter((relay as Relay & Draining).drain({ graceMs: drainGraceMs })));
+    process.once('SIGTERM', () => endAfter((relay as Relay & Draining).drain({ graceMs: drainGraceMs })));
     if (port === 0) return { port: await listenOnLastingPort() };
     await listen(port);
     return { port };
@@ -39,16 +38,12 @@ const commands: Record<string, (argument: never) => unknown> = {
     return { rss: process.memoryUsage().rss, stats: relay.stats() };
   },
   close() {
-    void endAfter(relay.close());
+    endAfter(relay.close());
   },
-};
+});
 
-/** Then nothing holds the process any more, and it must end by itself. */
-async function endAfter(closed: Promise<void>): Promise<void> {
-  isClosing = true;
-  await closed;
-  server.close();
-  process.disconnect();
+function endAfter(closed: Promise<void>): void {
+  void leaveAfter(closed.then(() => server.close()));
 }
 
 /**
@@ -71,22 +66,4 @@ async function listen(port: number): Promise<void> {
   const listening = once(server, 'listening');
   server.listen(port, '127.0.0.1');
   await listening;
-}
-
-process.on('message', async ({ question, command, argument }: ChildQuestion) => {
-  try {
-    send({ answer: question, value: await commands[command]!(argument as never) });
-  } catch (error) {
-    const { message, code, stack } = error as NodeJS.ErrnoException;
-    send({ answer: question, error: { message, code, stack } });
-  }
-});
-
-// The tests are gone.
-process.on('disconnect', () => {
-  if (!isClosing) process.exit(1);
-});
-
-function send(message: ChildMessage): void {
-  process.send?.(message);
 }

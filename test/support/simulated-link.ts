@@ -1,6 +1,7 @@
 import type { ConnectionCore } from '../../src/core/connection.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
 import type { SeededRandom } from './seeded-random.js';
+import { takeMessage } from './take-message.js';
 import type { VirtualClock } from './virtual-clock.js';
 
 /** How a network behaves. Times in milliseconds, each range with both ends included. */
@@ -79,7 +80,7 @@ export class Pipe {
 
   /** Takes one message from its core. Returns false when there was none. */
   load(): boolean {
-    const taken = this.from.takeMessage();
+    const taken = takeMessage(this.from);
     // As a socket does: what it has been given and what comes out at the other end are different memory.
     if (taken !== undefined) this.put(taken.slice());
     if (this.from.hasEnded && !this.from.hasOutput) this.isShut = true;

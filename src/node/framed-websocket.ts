@@ -1,0 +1,209 @@
+import type { Socket } from 'node:net';
+import { TrunklineError } from '../protocol/errors.js';
+import { type Message, messageBytes } from '../protocol/message-parts.js';
+import { encodeUtf8 } from '../protocol/utf8.js';
+import { CloseCode, closeReason } from '../transport/close-reason.js';
+import type { Connection, ConnectionHandlers } from '../transport/connection.js';
+import { NODE_HIGH_WATER_BYTES } from '../transport/websocket.js';
+import { fillMaskKey } from './mask-keys.js';
+import { rotateKey } from './masking.js';
+import { masking } from './native-masking.js';
+import { headerBytes, MASK_KEY_BYTES, Opcode, writeFrameHeader } from './websocket-frames.js';
+import { WebSocketBreach, WebSocketParser } from './websocket-parser.js';
+import { wireMemory } from './wire-memory.js';
+
+/** Up to here one write of a copy costs less than several of parts. */
+const COPY_MESSAGE_BYTES = 4 * 1024;
+const ABNORMAL_CLOSURE = 1006;
+const NO_STATUS = 1005;
+const INTERNAL_ERROR = 1011;
+
+/** After the upgrade, as `ws` hands it over: what has come behind the handshake is in `head`. */
+export interface UpgradedSocket {
+  socket: Socket;
+  head: Buffer;
+}
+
+export interface FramedWebSocketOptions {
+  /** A client masks what it sends, a server must not (RFC 6455 section 5.1). */
+  role: 'client' | 'server';
+  /** Fills in the masking key of a frame, instead of random numbers. */
+  generateMask?: ((key: Buffer) => void) | undefined;
+  /** Answer pings. Default true. */
+  autoPong?: boolean | undefined;
+}
+
+/**
+ * A WebSocket in Node whose socket is read and written here, after `ws` has done the handshake. What arrives is handed out
+ * before its message is complete, what is sent is masked into memory that is used again, and a relay's payloads go from
+ * one socket to the other without a copy: this, and not `ws`, is what makes a stream as fast as a bare socket
+ * (docs/performance.md).
+ */
+export class FramedWebSocket implements Connection {
+  readonly announcesWritable = true;
+  /** Masking is a copy. */
+  readonly copiesMessages: boolean;
+  private readonly socket: Socket;
+  private readonly parser: WebSocketParser;
+  private handlers: ConnectionHandlers | undefined;
+  private isCloseSent = false;
+  private peerClose: { code: number; reason: string } | undefined;
+  private failure: Error | undefined;
+  private wasFull = false;
+  private readonly key = Buffer.alloc(MASK_KEY_BYTES);
+  private readonly fillKey: (key: Buffer) => void;
+  private readonly sent = () => this.drained();
+
+  constructor(
+    private readonly upgraded: UpgradedSocket,
+    private readonly options: FramedWebSocketOptions,
+  ) {
+    this.copiesMessages = options.role === 'client';
+    this.fillKey = options.generateMask ?? fillMaskKey;
+    this.socket = upgraded.socket;
+    // From now on: until somebody starts this connection an error has no other listener.
+    this.socket.on('error', (error) => {
+      this.failure ??= error;
+    });
+    this.parser = new WebSocketParser(options.role === 'server', masking, {
+      received: (bytes, isLast) => this.handlers?.received(bytes, isLast),
+      text: () => this.handlers?.text(),
+      ping: (payload) => this.pong(payload),
+      close: (code, reason) => this.peerCloses(code, reason),
+    });
+  }
+
+  start(handlers: ConnectionHandlers): void {
+    this.handlers = handlers;
+    const { socket } = this;
+    // A socket that an application brought may be any Duplex.
+    socket.setTimeout?.(0);
+    socket.setNoDelay?.();
+    if (this.upgraded.head.length > 0) socket.unshift(this.upgraded.head);
+    socket.on('data', (bytes: Buffer) => this.read(bytes));
+    socket.on('end', () => socket.end());
+    socket.on('close', () => this.closed());
+    handlers.writable();
+  }
+
+  get isWritable(): boolean {
+    return this.mayWrite && this.socket.writableLength < NODE_HIGH_WATER_BYTES;
+  }
+
+  send(message: Message): void {
+    if (!this.mayWrite) return;
+    this.writeFrame(Opcode.binary, message);
+    this.wasFull = !this.isWritable;
+  }
+
+  close(orderly: boolean, reason: string): void {
+    this.sendClose(orderly ? CloseCode.normal : CloseCode.failed, closeReason(reason));
+  }
+
+  terminate(): void {
+    this.socket.destroy();
+  }
+
+  private get mayWrite(): boolean {
+    return !this.isCloseSent && !this.socket.destroyed && this.socket.writable;
+  }
+
+  private drained(): void {
+    if (!this.wasFull || !this.isWritable) return;
+    this.wasFull = false;
+    this.handlers?.writable();
+  }
+
+  private read(bytes: Buffer): void {
+    if (this.failure !== undefined) return;
+    try {
+      this.parser.parse(bytes);
+    } catch (error) {
+      this.failure = error as Error;
+      this.sendClose(error instanceof WebSocketBreach ? error.closeCode : INTERNAL_ERROR, '');
+      this.endSocket();
+    }
+  }
+
+  /** RFC 6455 section 5.5.3: a peer that pings faster than it reads is owed no answer to each. */
+  private pong(payload: Uint8Array): void {
+    if (this.options.autoPong !== false && this.isWritable) this.writeFrame(Opcode.pong, [payload]);
+  }
+
+  private peerCloses(code: number, reason: string): void {
+    this.peerClose = { code, reason };
+    this.sendClose(code, '');
+    this.endSocket();
+  }
+
+  private sendClose(code: number, reason: string): void {
+    if (!this.mayWrite) return;
+    const payload = code === NO_STATUS ? [] : [Uint8Array.of(code >>> 8, code & 0xff), encodeUtf8(reason)];
+    this.writeFrame(Opcode.close, payload);
+    this.isCloseSent = true;
+  }
+
+  /** Both sides have said that it is over: what is still to be written goes out, and then the socket goes. */
+  private endSocket(): void {
+    this.socket.end(() => this.socket.destroy());
+  }
+
+  private writeFrame(opcode: number, parts: Message): void {
+    if (this.options.role === 'client') this.writeMasked(opcode, parts);
+    else this.writePlain(opcode, parts);
+  }
+
+  private writeMasked(opcode: number, parts: Message): void {
+    const payloadBytes = messageBytes(parts);
+    const frameBytes = headerBytes(payloadBytes, true) + payloadBytes;
+    const memory = wireMemory.take(frameBytes);
+    const keyAt = writeFrameHeader(memory, 0, opcode, payloadBytes, true);
+    const { key } = this;
+    this.fillKey(key);
+    memory.set(key, keyAt);
+    const payloadAt = keyAt + key.length;
+    let at = payloadAt;
+    for (const part of parts) {
+      masking.mask(part, rotateKey(key, at - payloadAt), memory, at);
+      at += part.length;
+    }
+    this.socket.write(memory.length === frameBytes ? memory : memory.subarray(0, frameBytes), () => {
+      wireMemory.give(memory);
+      this.drained();
+    });
+  }
+
+  private writePlain(opcode: number, parts: Message): void {
+    const payloadBytes = messageBytes(parts);
+    const isCopied = payloadBytes <= COPY_MESSAGE_BYTES;
+    const header = Buffer.allocUnsafe(headerBytes(payloadBytes, false) + (isCopied ? payloadBytes : 0));
+    let at = writeFrameHeader(header, 0, opcode, payloadBytes, false);
+    if (isCopied) {
+      for (const part of parts) {
+        header.set(part, at);
+        at += part.length;
+      }
+      this.socket.write(header, this.sent);
+      return;
+    }
+    this.socket.cork();
+    this.socket.write(header);
+    for (const [index, part] of parts.entries()) {
+      if (index === parts.length - 1) this.socket.write(part, this.sent);
+      else this.socket.write(part);
+    }
+    this.socket.uncork();
+  }
+
+  private closed(): void {
+    const handlers = this.handlers;
+    this.handlers = undefined;
+    const code = this.peerClose?.code ?? ABNORMAL_CLOSURE;
+    const detail = this.failure?.message || this.peerClose?.reason;
+    handlers?.closed(
+      new TrunklineError('CONNECTION_LOST', `the WebSocket closed with ${code}${detail ? `: ${detail}` : ''}`, {
+        ...(this.failure === undefined ? {} : { cause: this.failure }),
+      }),
+    );
+  }
+}
