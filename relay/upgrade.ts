@@ -47,19 +47,20 @@ export class Upgrader {
       );
     this.server.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignore);
-      accept(toConnection(webSocket, this.options.ws));
+      this.connect(webSocket, accept);
     });
+  }
+
+  /** An application's own class, and a WebSocket with deflate, are used as they are. */
+  private connect(webSocket: WebSocket, accept: (connection: Connection) => void): void {
+    if (webSocket instanceof UpgradedWebSocket)
+      webSocket.onUpgraded((upgraded) => accept(new FramedWebSocket(upgraded, { ...this.options.ws, role: 'server' })));
+    else accept(new WebSocketConnection(webSocket as unknown as SocketLike));
   }
 }
 
 function isDeflating(options: object): boolean {
   return 'perMessageDeflate' in options && Boolean(options.perMessageDeflate);
-}
-
-/** An application's own class, and a WebSocket with deflate, are used as they are. */
-function toConnection(webSocket: WebSocket, options: object): Connection {
-  if (!(webSocket instanceof UpgradedWebSocket)) return new WebSocketConnection(webSocket as unknown as SocketLike);
-  return new FramedWebSocket(webSocket.upgraded, { ...options, role: 'server' });
 }
 
 const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 404: 'Not Found', 503: 'Service Unavailable' };

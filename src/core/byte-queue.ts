@@ -9,7 +9,12 @@ export interface Holdable {
 interface Chunk {
   bytes: Uint8Array;
   memory: Holdable | undefined;
+  /** Bytes behind `bytes`, in the same memory, that more can be copied to. */
+  roomBytes: number;
 }
+
+/** Memory for a few copied chunks together: an object for each byte would outweigh the bytes. */
+const GATHER_BYTES = 4 * 1024;
 
 /** Chunks in order, taken from the front in any sizes. Holds references; the one copy is made by `moveTo`. */
 export class ByteQueue {
@@ -24,7 +29,24 @@ export class ByteQueue {
   push(bytes: Uint8Array, memory?: Holdable): void {
     if (bytes.length === 0) return;
     memory?.hold();
-    this.chunks.push({ bytes, memory });
+    this.chunks.push({ bytes, memory, roomBytes: 0 });
+    this.bytes += bytes.length;
+  }
+
+  /** Copies `bytes`, which are few, so that their memory is the caller's again. */
+  pushCopy(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    let chunk = this.chunks.last;
+    if (chunk === undefined || chunk.roomBytes < bytes.length) {
+      // A lone one is likely to stay alone.
+      const gathered = this.bytes === 0 ? bytes.length : Math.max(bytes.length, GATHER_BYTES);
+      chunk = { bytes: new Uint8Array(gathered).subarray(0, 0), memory: undefined, roomBytes: gathered };
+      this.chunks.push(chunk);
+    }
+    const { buffer, byteOffset, length } = chunk.bytes;
+    chunk.bytes = new Uint8Array(buffer, byteOffset, length + bytes.length);
+    chunk.bytes.set(bytes, length);
+    chunk.roomBytes -= bytes.length;
     this.bytes += bytes.length;
   }
 

@@ -14,6 +14,10 @@ export class Fifo<T extends object> {
     return this.items[this.head];
   }
 
+  get last(): T | undefined {
+    return this.items[this.items.length - 1];
+  }
+
   /** `index` 0 is the first. */
   at(index: number): T | undefined {
     return this.items[this.head + index];

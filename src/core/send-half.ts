@@ -65,6 +65,11 @@ export class SendHalf {
     this.pending.push(bytes);
   }
 
+  /** Copies a few bytes: the caller may use their memory again at once. */
+  writeCopy(bytes: Uint8Array): void {
+    this.pending.pushCopy(bytes);
+  }
+
   end(): void {
     if (this.state === 'open') this.state = 'ending';
   }

@@ -206,6 +206,13 @@ export class StreamCore implements PlacedStream {
     this.place?.wake();
   }
 
+  /** The bytes, which are few, are copied: they are the caller's again at once. */
+  writeCopy(bytes: Uint8Array): void {
+    if (this.isClosed) return;
+    this.sending.writeCopy(bytes);
+    this.place?.wake();
+  }
+
   end(): void {
     if (this.isClosed) return;
     this.sending.end();

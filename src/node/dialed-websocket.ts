@@ -28,10 +28,10 @@ export class DialedWebSocket implements Connection {
       failure = error;
     });
     this.shell.on('close', (code) => handlers.closed(dialError(code, failure)));
-    this.shell.onUpgraded = (upgraded) => {
+    this.shell.onUpgraded((upgraded) => {
       this.framed = new FramedWebSocket(upgraded, { ...this.options, role: 'client' });
       this.framed.start(handlers);
-    };
+    });
   }
 
   get isWritable(): boolean {

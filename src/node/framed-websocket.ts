@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { TrunklineError } from '../protocol/errors.js';
 import { type Message, messageBytes } from '../protocol/message-parts.js';
 import { encodeUtf8 } from '../protocol/utf8.js';
@@ -17,6 +17,7 @@ const COPY_MESSAGE_BYTES = 4 * 1024;
 const ABNORMAL_CLOSURE = 1006;
 const NO_STATUS = 1005;
 const INTERNAL_ERROR = 1011;
+const NO_BYTES = Buffer.alloc(0);
 
 /** After the upgrade, as `ws` hands it over: what has come behind the handshake is in `head`. */
 export interface UpgradedSocket {
@@ -44,6 +45,9 @@ export class FramedWebSocket implements Connection {
   /** Masking is a copy. */
   readonly copiesMessages: boolean;
   private readonly socket: Socket;
+  private head: Buffer;
+  /** Has written, when it says so. Any other Duplex may have passed the very memory on to its reader. */
+  private readonly isSystemSocket: boolean;
   private readonly parser: WebSocketParser;
   private handlers: ConnectionHandlers | undefined;
   private isCloseSent = false;
@@ -55,12 +59,14 @@ export class FramedWebSocket implements Connection {
   private readonly sent = () => this.drained();
 
   constructor(
-    private readonly upgraded: UpgradedSocket,
+    upgraded: UpgradedSocket,
     private readonly options: FramedWebSocketOptions,
   ) {
     this.copiesMessages = options.role === 'client';
     this.fillKey = options.generateMask ?? fillMaskKey;
     this.socket = upgraded.socket;
+    this.head = upgraded.head;
+    this.isSystemSocket = upgraded.socket instanceof Socket;
     // From now on: until somebody starts this connection an error has no other listener.
     this.socket.on('error', (error) => {
       this.failure ??= error;
@@ -79,7 +85,8 @@ export class FramedWebSocket implements Connection {
     // A socket that an application brought may be any Duplex.
     socket.setTimeout?.(0);
     socket.setNoDelay?.();
-    if (this.upgraded.head.length > 0) socket.unshift(this.upgraded.head);
+    if (this.head.length > 0) socket.unshift(this.head);
+    this.head = NO_BYTES;
     socket.on('data', (bytes: Buffer) => this.read(bytes));
     socket.on('end', () => socket.end());
     socket.on('close', () => this.closed());
@@ -93,7 +100,6 @@ export class FramedWebSocket implements Connection {
   send(message: Message): void {
     if (!this.mayWrite) return;
     this.writeFrame(Opcode.binary, message);
-    this.wasFull = !this.isWritable;
   }
 
   close(orderly: boolean, reason: string): void {
@@ -115,7 +121,6 @@ export class FramedWebSocket implements Connection {
   }
 
   private read(bytes: Buffer): void {
-    if (this.failure !== undefined) return;
     try {
       this.parser.parse(bytes);
     } catch (error) {
@@ -151,12 +156,13 @@ export class FramedWebSocket implements Connection {
   private writeFrame(opcode: number, parts: Message): void {
     if (this.options.role === 'client') this.writeMasked(opcode, parts);
     else this.writePlain(opcode, parts);
+    this.wasFull = !this.isWritable;
   }
 
   private writeMasked(opcode: number, parts: Message): void {
     const payloadBytes = messageBytes(parts);
     const frameBytes = headerBytes(payloadBytes, true) + payloadBytes;
-    const memory = wireMemory.take(frameBytes);
+    const memory = this.isSystemSocket ? wireMemory.take(frameBytes) : Buffer.allocUnsafe(frameBytes);
     const keyAt = writeFrameHeader(memory, 0, opcode, payloadBytes, true);
     const { key } = this;
     this.fillKey(key);
@@ -168,7 +174,7 @@ export class FramedWebSocket implements Connection {
       at += part.length;
     }
     this.socket.write(memory.length === frameBytes ? memory : memory.subarray(0, frameBytes), () => {
-      wireMemory.give(memory);
+      if (this.isSystemSocket) wireMemory.give(memory);
       this.drained();
     });
   }

@@ -9,18 +9,24 @@ import type { UpgradedSocket } from './framed-websocket.js';
  * `setSocket` is not part of `ws`'s public interface; its version is pinned, and a test says when it has changed.
  */
 export class UpgradedWebSocket extends WebSocket {
-  private handedOver: UpgradedSocket | undefined;
-  /** Called once, when the handshake is done. */
-  onUpgraded: (upgraded: UpgradedSocket) => void = () => {};
+  private upgraded: UpgradedSocket | undefined;
+  private whenUpgraded: ((upgraded: UpgradedSocket) => void) | undefined;
 
-  /** Only once the handshake is done; of a server's it is when `handleUpgrade` calls back. */
-  get upgraded(): UpgradedSocket {
-    if (this.handedOver === undefined) throw new Error('this WebSocket has no socket yet');
-    return this.handedOver;
+  /** Calls once: when the handshake is done, or now if it is, as it is of a server's when `handleUpgrade` calls back. */
+  onUpgraded(callback: (upgraded: UpgradedSocket) => void): void {
+    this.whenUpgraded = callback;
+    this.handOver();
   }
 
   protected setSocket(socket: Socket, head: Buffer): void {
-    this.handedOver = { socket, head };
-    this.onUpgraded(this.handedOver);
+    this.upgraded = { socket, head };
+    this.handOver();
+  }
+
+  private handOver(): void {
+    const { upgraded, whenUpgraded } = this;
+    if (upgraded === undefined || whenUpgraded === undefined) return;
+    this.upgraded = undefined;
+    whenUpgraded(upgraded);
   }
 }

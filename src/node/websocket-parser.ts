@@ -56,7 +56,7 @@ interface Frame {
  * The receiving side of RFC 6455, without I/O: bytes as they come from a socket go in, payloads come out as they are, before
  * their frame is complete. A relay can so pass on what has arrived, and nothing is copied to be put together.
  *
- *   header ──complete──> payload ──complete──> header        closed: after a close frame, nothing is heard
+ *   header ──complete──> payload ──complete──> header        closed: after a close frame or a breach, nothing is heard
  */
 export class WebSocketParser {
   private readonly header = new Uint8Array(MAX_HEADER_BYTES);
@@ -75,11 +75,16 @@ export class WebSocketParser {
     private readonly handlers: WebSocketParserHandlers,
   ) {}
 
-  /** Changes `bytes`, where they are masked. @throws WebSocketBreach */
+  /** Changes `bytes`, where they are masked. Nothing is heard after a breach. @throws WebSocketBreach */
   parse(bytes: Uint8Array): void {
     let at = 0;
-    while (at < bytes.length && !this.isClosed) {
-      at = this.frame === undefined ? this.parseHeader(bytes, at) : this.parsePayload(this.frame, bytes, at);
+    try {
+      while (at < bytes.length && !this.isClosed) {
+        at = this.frame === undefined ? this.parseHeader(bytes, at) : this.parsePayload(this.frame, bytes, at);
+      }
+    } catch (error) {
+      this.isClosed = true;
+      throw error;
     }
   }
 

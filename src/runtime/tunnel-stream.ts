@@ -20,6 +20,11 @@ export interface TunnelStreamOptions {
 
 const DEFAULT_HIGH_WATER_MARK_BYTES = 64 * 1024;
 
+/** A write of so little is copied rather than kept by reference until it has left. */
+const COPIED_WRITE_BYTES = 4 * 1024;
+/** What may so be written ahead of what leaves, besides what Node's buffer takes. */
+const MAX_COPIED_BYTES = 16 * 1024;
+
 /** How a stream acts on its tunnel: the commands, with the tunnel's bookkeeping around them. */
 export interface StreamOwner {
   readonly clock: Clock;
@@ -167,7 +172,22 @@ export class TunnelStream extends Duplex {
   }
 
   override _write(chunk: Uint8Array, _encoding: string, callback: Callback): void {
-    this.writeAll([chunk], callback);
+    if (this.mayCopy(chunk)) this.writeCopy(chunk, callback);
+    else this.writeAll([chunk], callback);
+  }
+
+  /**
+   * What is written behind it in the same turn comes once this has called back, before anything leaves: all of it makes one
+   * frame, instead of this alone one, and the rest another.
+   */
+  private writeCopy(chunk: Uint8Array, callback: Callback): void {
+    this.touch();
+    this.owner.clock.defer(() => callback());
+    this.core.writeCopy(chunk);
+  }
+
+  private mayCopy(chunk: Uint8Array): boolean {
+    return chunk.length <= COPIED_WRITE_BYTES && this.core.pendingBytes <= MAX_COPIED_BYTES;
   }
 
   override _writev(chunks: { chunk: Uint8Array }[], callback: Callback): void {

@@ -94,6 +94,27 @@ it('an error before a connection is started is none of the process, and ends it 
   expect(told.ends[0]!.message).toBe('the WebSocket closed with 1006: made up');
 });
 
+it('what came behind the handshake is let go of once it has been read', async () => {
+  const socket = new HeldSocket(false);
+  let received = 0;
+  const start = (): { connection: FramedWebSocket; head: WeakRef<Buffer> } => {
+    const head = Buffer.concat([wsFrame(Opcode.binary, Buffer.alloc(50_000), true)]);
+    const connection = new FramedWebSocket({ socket: socket.asSocket, head }, { role: 'server' });
+    const count = (bytes: Uint8Array): void => {
+      received += bytes.length;
+    };
+    connection.start({ writable: () => {}, received: count, text: () => {}, closed: () => {} });
+    return { connection, head: new WeakRef(head) };
+  };
+  const { connection, head } = start();
+  await until(() => received === 50_000, 'the message');
+  await until(() => {
+    globalThis.gc!();
+    return head.deref() === undefined;
+  }, 'a collection of the head');
+  expect(connection.isWritable).toBe(true);
+});
+
 describe('memory on its way to a socket', () => {
   it('is not taken again before the write is done', async () => {
     const { socket, connection } = start('client');

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { wireMemory } from '../../src/node/wire-memory.js';
 import { checkLeaksAfterEach } from '../support/leak-check.js';
 import { seededBytes } from '../support/seeded-bytes.js';
 import { SeededRandom } from '../support/seeded-random.js';
@@ -19,12 +20,15 @@ function sizes(seed: number): number[] {
   return [...BOUNDS, ...Array.from({ length: 40 }, () => random.integer(0, random.chance(0.5) ? 300 * KIB : 200))];
 }
 
-/** In several pieces, some of them empty. */
+/** In several pieces, some of them empty, some of them no Buffers. */
 function inParts(bytes: Buffer, random: SeededRandom): Uint8Array[] {
   const cuts = Array.from({ length: random.integer(0, 4) }, () => random.integer(0, bytes.length)).sort(
     (a, b) => a - b,
   );
-  return [0, ...cuts].map((start, index) => bytes.subarray(start, cuts[index] ?? bytes.length));
+  return [0, ...cuts].map((start, index) => {
+    const part = bytes.subarray(start, cuts[index] ?? bytes.length);
+    return random.chance(0.5) ? part : new Uint8Array(part);
+  });
 }
 
 function peerMessages({ peer }: Pair): Buffer[] {
@@ -186,5 +190,19 @@ describe('a client', () => {
     );
     expect(new Set(keys).size).toBe(20);
     expect(keys).not.toContain('00000000');
+  });
+
+  it('gives back all of the memory that its messages were masked into', async () => {
+    const [take, give] = [vi.spyOn(wireMemory, 'take'), vi.spyOn(wireMemory, 'give')];
+    const pair = await openPair();
+    const received = peerMessages(pair);
+    for (let count = 0; count < 20; count++) pair.connection.send([seededBytes(count, 0, 60_000)]);
+    await until(() => received.length === 20, 'all messages');
+    await until(() => pair.socket.writableLength === 0, 'that all has left');
+    const taken = take.mock.results.map(({ value }) => value as Buffer);
+    expect(give.mock.calls.map(([memory]) => memory)).toEqual(taken);
+    vi.restoreAllMocks();
+    // And takes it again.
+    expect(taken).toContain(wireMemory.take(60_000));
   });
 });

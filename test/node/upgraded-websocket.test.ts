@@ -55,16 +55,22 @@ describe('the method of ws that is overridden', () => {
     const server = createServer();
     const accepted = once(wsServerOn(server), 'connection') as Promise<[WebSocket]>;
     const webSocket = new UpgradedWebSocket(`ws://127.0.0.1:${await listen(server)}`, ['trunkline.1']);
-    expect(() => webSocket.upgraded).toThrow('no socket yet');
     const events = heard(webSocket);
+    let isSameTurn = false;
+    webSocket.on('upgrade', () => {
+      isSameTurn = true;
+      process.nextTick(() => {
+        isSameTurn = false;
+      });
+    });
     const upgraded = await new Promise<UpgradedSocket>((resolve) => {
-      webSocket.onUpgraded = (one) => {
-        // In the same turn: what comes next must find a listener.
+      webSocket.onUpgraded((one) => {
+        // What happens to the socket next must find a listener.
+        expect(isSameTurn).toBe(true);
         expectHandedOver(one);
         resolve(one);
-      };
+      });
     });
-    expect(webSocket.upgraded).toEqual(upgraded);
     const [peer] = await accepted;
     const received = once(upgraded.socket, 'data') as Promise<[Buffer]>;
     peer.send('hi');
@@ -83,10 +89,13 @@ describe('the method of ws that is overridden', () => {
     server.on('upgrade', (request, socket, head) => {
       wsServer.handleUpgrade(request, socket, Buffer.concat([head, Buffer.from('head')]), (webSocket) => {
         events = heard(webSocket);
-        upgraded = (webSocket as UpgradedWebSocket).upgraded;
-        expect(upgraded.socket).toBe(socket);
-        expect(upgraded.head.toString()).toBe('head');
-        expectHandedOver(upgraded);
+        (webSocket as UpgradedWebSocket).onUpgraded((one) => {
+          expect(one.socket).toBe(socket);
+          expect(one.head.toString()).toBe('head');
+          expectHandedOver(one);
+          upgraded = one;
+        });
+        expect(upgraded).toBeDefined();
       });
     });
     const peer = new WebSocket(`ws://127.0.0.1:${await listen(server)}`);

@@ -14,7 +14,7 @@ const period = seededBytes(1, 0, PERIOD_BYTES);
 const block = Buffer.concat([period, period.subarray(0, LONGEST_BYTES)]);
 
 /** What stands there in the stream with this seed. At most LONGEST_BYTES. */
-function bytesAt(seed: number, offset: number, length: number): Buffer {
+export function bytesAt(seed: number, offset: number, length: number): Buffer {
   const start = (seed * 7919 + offset) % PERIOD_BYTES;
   return block.subarray(start, start + length);
 }

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createRelay, type Relay, type RelayOptions } from '../../relay/index.js';
 import { answerQuestions, leaveAfter } from './child-answers.js';
+import { leftOfClosedRelay } from './leftovers.js';
+import { ProcessMeter, type ProcessSample } from './process-meter.js';
 
 export interface RelayChildOptions {
   relay: RelayOptions;
@@ -24,6 +26,8 @@ interface Draining {
 
 const server = createServer();
 let relay: Relay;
+/** From the first question on: what it costs is not part of any other measurement. */
+let meter: ProcessMeter | undefined;
 
 answerQuestions({
   async start({ relay: options, port, drainGraceMs }: RelayChildOptions): Promise<{ port: number }> {
@@ -37,13 +41,23 @@ answerQuestions({
     globalThis.gc?.();
     return { rss: process.memoryUsage().rss, stats: relay.stats() };
   },
+  measure(): Promise<ProcessSample> {
+    meter ??= new ProcessMeter();
+    return meter.sample();
+  },
+  left: (): string[] => [...relay.servers(), ...leftOfClosedRelay(relay)],
   close() {
     endAfter(relay.close());
   },
 });
 
 function endAfter(closed: Promise<void>): void {
-  void leaveAfter(closed.then(() => server.close()));
+  void leaveAfter(
+    closed.then(() => {
+      server.close();
+      meter?.close();
+    }),
+  );
 }
 
 /**

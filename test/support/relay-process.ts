@@ -1,5 +1,6 @@
 import type { RelayOptions } from '../../relay/index.js';
 import { ForkedProcess, ForkedProgram } from './forked-process.js';
+import type { ProcessSample } from './process-meter.js';
 import type { RelayChildOptions, RelayReport } from './relay-child.js';
 
 /** A relay on a port that stays the same however often it dies. */
@@ -32,6 +33,16 @@ export class RelayProcess extends ForkedProgram {
 
   report(): Promise<RelayReport> {
     return this.process.ask('report');
+  }
+
+  /** Its memory, and the delay of its event loop since it was asked last. */
+  measure(): Promise<ProcessSample> {
+    return this.process.ask('measure');
+  }
+
+  /** What a relay without tunnels should not have. */
+  left(): Promise<string[]> {
+    return this.process.ask('left');
   }
 
   /** SIGTERM: the relay drains. Resolves with the exit code once the process has ended by itself. */
