@@ -94,13 +94,14 @@ export class Flow {
   // ── credit for the source ────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * The source could be granted more, and it matters: it has used up what it had, or a quarter of `ahead` has come free.
+   * The source could be granted more, and it matters: it has used up what it had, or half of `ahead` has come free:
+   * credit in smaller parts makes frames in smaller parts.
    * Without the first, a source that only this relay holds back would wait for a sink that has nothing to consume.
    */
   isGrantDue(ahead: number): boolean {
     const more = this.grantable(ahead) - this.granted;
     if (this.state !== 'open' || more <= 0) return false;
-    return this.receivedOffset === this.granted || more * 4 >= ahead;
+    return this.receivedOffset === this.granted || more * 2 >= ahead;
   }
 
   grant(ahead: number): { consumed: number; credit: number } {

@@ -43,6 +43,7 @@ type LegState = 'early' | 'silent' | 'asked' | 'joined' | 'ending' | 'closed';
  * crosswise.
  */
 export class Leg implements Attachment {
+  readonly passesPayloads = true;
   private state: LegState = 'closed';
   private partner: Leg | undefined;
   private streamId = 0;

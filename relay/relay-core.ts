@@ -1,6 +1,7 @@
 import { ConnectionCore, type ConnectionOwner } from '../src/core/connection.js';
 import { TrunklineError } from '../src/protocol/errors.js';
 import type { Hello } from '../src/protocol/frames.js';
+import type { Limits } from '../src/protocol/limits.js';
 import { Broker } from './broker.js';
 import type { RelayEnvironment } from './context.js';
 import { Counters, type RelayStats, toStats } from './counters.js';
@@ -25,6 +26,7 @@ export class RelayCore {
   private readonly registry: Registry;
   private readonly broker: Broker;
   private isDraining = false;
+  private readonly announced: Limits;
   /** Called when the next deadline may have moved closer. */
   onDeadline: () => void = () => {};
 
@@ -34,6 +36,7 @@ export class RelayCore {
     private readonly environment: RelayEnvironment,
     private readonly events: RelayCoreEvents,
   ) {
+    this.announced = announced(options);
     this.registry = new Registry({
       created: (name) => {
         this.counters.namesCreated++;
@@ -66,7 +69,7 @@ export class RelayCore {
   accept(now: number): ConnectionCore {
     const { options, broker } = this;
     const connection: ConnectionCore = new ConnectionCore(
-      { role: 'acceptor', limits: announced(options), handshakeTimeoutMs: options.handshakeTimeoutMs, now },
+      { role: 'acceptor', limits: this.announced, handshakeTimeoutMs: options.handshakeTimeoutMs, now },
       this.ownerOf(() => connection),
     );
     this.connections.add(connection);
@@ -145,7 +148,7 @@ export class RelayCore {
 }
 
 /** Only what a peer has to know travels; the rest is the relay's own. */
-function announced({ limits }: ResolvedRelayOptions) {
+function announced({ limits }: ResolvedRelayOptions): Limits {
   const { maxFrameBytes, maxMessageBytes, maxStreams, earlyWindowBytes, maxMetaBytes, maxPendingConnects, maxNames } =
     limits;
   return { maxFrameBytes, maxMessageBytes, maxStreams, earlyWindowBytes, maxMetaBytes, maxPendingConnects, maxNames };

@@ -19,9 +19,11 @@ export interface Attachment {
 
   /** Writes a CREDIT frame if one is due; returns its size or 0. There is room for it. */
   writeCredit(target: Uint8Array, at: number): number;
+  /** Large payloads are passed on by reference (by a relay), and not copied into the message. */
+  readonly passesPayloads: boolean;
   /** How many bytes of frames its next turn could send, at most `maxPayloadBytes` of payload. 0: nothing to send. */
   sendableBytes(maxPayloadBytes: number): number;
-  /** How many of these are copied into the message, and not passed on by reference (by a relay). */
+  /** How many of these are copied into the message. */
   copiedBytes(maxPayloadBytes: number): number;
   /** Writes one DATA frame and, where it is due, END: at most `sendableBytes(maxPayloadBytes)`. */
   writeData(message: MessageWriter, maxPayloadBytes: number): void;

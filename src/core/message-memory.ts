@@ -1,7 +1,7 @@
 import type { Holdable } from './byte-queue.js';
 
-/** A message that lacked a byte of its 64 KiB before the last turn of 16 KiB, and what may stand in front of it. */
-const SLAB_BYTES = 84 * 1024;
+/** A message that lacked a byte of its 64 KiB before the last turn of 32 KiB, and what may stand in front of it. */
+const SLAB_BYTES = 100 * 1024;
 /** Smaller messages cost little to allocate, and would keep a whole slab. */
 const POOLED_FROM_BYTES = 16 * 1024;
 /** What a connection keeps for later even when nothing is under way: 1 MiB, what one CREDIT releases of the largest window. */

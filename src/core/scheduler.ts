@@ -9,11 +9,9 @@ import { MessageWriter } from './message-writer.js';
 /** A message is closed once it has this many bytes: larger ones cost latency and gain nothing (`npm run bench`). */
 export const MESSAGE_TARGET_BYTES = 64 * 1024;
 /** What one stream may send before the next one's turn, when several are active. */
-export const QUANTUM_BYTES = 16 * 1024;
+export const QUANTUM_BYTES = 32 * 1024;
 /** Room for the headers of payloads that are passed by reference after the first round of turns. */
 const PASSED_HEADERS_BYTES = 16 * HEADER_BYTES;
-/** The few bytes of a smaller message are not followed by such. */
-const EXACT_BELOW_BYTES = 1024;
 /** Replies waiting for a peer that causes them and does not read. More than this many is an attack, or a peer long dead. */
 export const MAX_QUEUED_REPLIES = 4096;
 /** The same in bytes. A reply is mostly a hundred of them; one with a long reason or meta can have 16 KiB. */
@@ -31,8 +29,8 @@ export class Scheduler {
   /** Queued since the queue was last empty: errs on the strict side, and needs no mark on each frame. */
   private replies = 0;
   private replyBytes = 0;
-  private readonly memory = new MessageMemory();
-  private isCopied = false;
+  /** Only where the transport has said that it copies: else what is lent would never come back. */
+  private memory: MessageMemory | undefined;
   /** What the last message lies in. */
   private lent: Slab | undefined;
   private readonly creditDue = new Set<Attachment>();
@@ -112,7 +110,7 @@ export class Scheduler {
    * so is memory used again.
    */
   messageCopied(): void {
-    this.isCopied = true;
+    this.memory ??= new MessageMemory();
     this.releaseLent();
   }
 
@@ -122,7 +120,7 @@ export class Scheduler {
   }
 
   private beginMessage(bytes: number): MessageWriter {
-    this.lent = this.isCopied ? this.memory.take(bytes) : undefined;
+    this.lent = this.memory?.take(bytes);
     if (this.lent === undefined) return new MessageWriter(new Uint8Array(bytes));
     return new MessageWriter(this.lent.bytes.subarray(0, bytes), this.lent);
   }
@@ -176,12 +174,14 @@ export class Scheduler {
     const payloadBytes = this.payloadBytes(maxFrameBytes);
     let copied = 0;
     let sendable = 0;
+    let headers = 0;
     for (const attachment of this.turns) {
+      if (attachment.passesPayloads) headers = PASSED_HEADERS_BYTES;
       copied += attachment.copiedBytes(payloadBytes);
       sendable += attachment.sendableBytes(payloadBytes);
       if (sendable >= MESSAGE_TARGET_BYTES) break;
     }
-    return copied < sendable || copied >= EXACT_BELOW_BYTES ? copied + PASSED_HEADERS_BYTES : copied;
+    return copied + headers;
   }
 
   private writeTurns(message: MessageWriter, maxFrameBytes: number, maxBytes: number): void {

@@ -32,6 +32,8 @@ export interface PlacedStream {
  * does. A stream that has left it is not reached by what still arrives here.
  */
 export class StreamPlace implements Attachment {
+  /** The application's memory is the application's again: a stream's bytes are copied. */
+  readonly passesPayloads = false;
   private number = 0;
 
   constructor(
@@ -113,7 +115,6 @@ export class StreamPlace implements Attachment {
     return isReady ? this.stream.sending.sendableBytes(maxPayloadBytes) : 0;
   }
 
-  /** A stream's bytes are copied into the message: the application may use its memory again. */
   copiedBytes(maxPayloadBytes: number): number {
     return this.sendableBytes(maxPayloadBytes);
   }

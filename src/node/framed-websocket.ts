@@ -12,12 +12,14 @@ import { headerBytes, MASK_KEY_BYTES, Opcode, writeFrameHeader } from './websock
 import { WebSocketBreach, WebSocketParser } from './websocket-parser.js';
 import { wireMemory } from './wire-memory.js';
 
-/** Up to here one write of a copy costs less than several of parts. */
-const COPY_MESSAGE_BYTES = 4 * 1024;
+/** Up to here copying a part costs less than writing it as a buffer of its own. */
+const COPIED_PART_BYTES = 4 * 1024;
 const ABNORMAL_CLOSURE = 1006;
 const NO_STATUS = 1005;
 const INTERNAL_ERROR = 1011;
 const NO_BYTES = Buffer.alloc(0);
+/** Of the frame that is being written; nothing else is done meanwhile. */
+const scratchKey = Buffer.alloc(MASK_KEY_BYTES);
 
 /** After the upgrade, as `ws` hands it over: what has come behind the handshake is in `head`. */
 export interface UpgradedSocket {
@@ -54,7 +56,6 @@ export class FramedWebSocket implements Connection {
   private peerClose: { code: number; reason: string } | undefined;
   private failure: Error | undefined;
   private wasFull = false;
-  private readonly key = Buffer.alloc(MASK_KEY_BYTES);
   private readonly fillKey: (key: Buffer) => void;
   private readonly sent = () => this.drained();
 
@@ -164,7 +165,7 @@ export class FramedWebSocket implements Connection {
     const frameBytes = headerBytes(payloadBytes, true) + payloadBytes;
     const memory = this.isSystemSocket ? wireMemory.take(frameBytes) : Buffer.allocUnsafe(frameBytes);
     const keyAt = writeFrameHeader(memory, 0, opcode, payloadBytes, true);
-    const { key } = this;
+    const key = scratchKey;
     this.fillKey(key);
     memory.set(key, keyAt);
     const payloadAt = keyAt + key.length;
@@ -181,17 +182,21 @@ export class FramedWebSocket implements Connection {
 
   private writePlain(opcode: number, parts: Message): void {
     const payloadBytes = messageBytes(parts);
-    const isCopied = payloadBytes <= COPY_MESSAGE_BYTES;
-    const header = Buffer.allocUnsafe(headerBytes(payloadBytes, false) + (isCopied ? payloadBytes : 0));
+    // Small parts in front share the header's memory: a write of many buffers costs by their number.
+    const copied = countSmall(parts);
+    const copiedBytes = messageBytes(parts.slice(0, copied));
+    const header = Buffer.allocUnsafe(headerBytes(payloadBytes, false) + copiedBytes);
     let at = writeFrameHeader(header, 0, opcode, payloadBytes, false);
-    if (isCopied) {
-      for (const part of parts) {
-        header.set(part, at);
-        at += part.length;
-      }
-      this.socket.write(header, this.sent);
-      return;
+    for (let index = 0; index < copied; index++) {
+      const part = parts[index] as Uint8Array;
+      header.set(part, at);
+      at += part.length;
     }
+    if (copied === parts.length) this.socket.write(header, this.sent);
+    else this.writeBehind(header, parts.slice(copied));
+  }
+
+  private writeBehind(header: Buffer, parts: Message): void {
     this.socket.cork();
     this.socket.write(header);
     for (const [index, part] of parts.entries()) {
@@ -212,4 +217,10 @@ export class FramedWebSocket implements Connection {
       }),
     );
   }
+}
+
+/** How many of the parts in front are small, up to the first that is not. */
+function countSmall(parts: Message): number {
+  const index = parts.findIndex(({ length }) => length > COPIED_PART_BYTES);
+  return index === -1 ? parts.length : index;
 }

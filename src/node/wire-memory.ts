@@ -1,5 +1,5 @@
 /** The largest message that is assembled of turns (src/core/message-memory.ts), and its header. */
-const SLAB_BYTES = 85 * 1024;
+const SLAB_BYTES = 101 * 1024;
 /** Below this Node's own pool serves better. */
 const POOLED_FROM_BYTES = 8 * 1024;
 /** What is kept for later, of the whole process: 1.3 MiB. A connection has at most three on their way. */

@@ -7,6 +7,7 @@ import type { StreamFrame } from '../../src/protocol/frames.js';
 
 /** A stream that has so many bytes to send, and remembers what it was told. */
 export class FakeAttachment implements Attachment {
+  readonly passesPayloads = true;
   readonly received: StreamFrame[] = [];
   /** Payloads that it passes by reference, before it copies what is pending. */
   readonly passed: Uint8Array[] = [];

@@ -27,14 +27,14 @@ test('credit follows consumption, not arrival', () => {
   expect(half.unreadBytes).toBe(700);
 });
 
-test('a CREDIT is due once a quarter of the window was consumed, counted from the last one', () => {
+test('a CREDIT is due once an eighth of the window was consumed, counted from the last one', () => {
   const half = make();
   half.announce();
   half.receiveData(WINDOW, false, 0);
-  expect(half.consume(249)).toBe(false);
+  expect(half.consume(124)).toBe(false);
   expect(half.consume(1)).toBe(true);
   half.grant();
-  expect(half.consume(249)).toBe(false);
+  expect(half.consume(124)).toBe(false);
   expect(half.consume(1)).toBe(true);
 });
 

@@ -10,7 +10,7 @@ import { FakeAttachment } from './fake-attachment.js';
 
 const FRAME = 64 * 1024;
 const MESSAGE = 128 * 1024;
-const PASSED_BYTES = 20_000;
+const PASSED_BYTES = QUANTUM_BYTES + 10_000;
 
 function header(id: number, length: number): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES);
@@ -58,7 +58,7 @@ test('several streams that pass take turns by the quantum, each slice where it l
   const streams = [passing(1, 1), passing(2, 1)];
   const payloads = streams.map(({ passed }) => passed[0]!);
   for (const stream of streams) scheduler.queueData(stream);
-  const message = scheduler.takeMessage(FRAME, MESSAGE)!;
+  const message = [...scheduler.takeMessage(FRAME, MESSAGE)!, ...scheduler.takeMessage(FRAME, MESSAGE)!];
   const rest = PASSED_BYTES - QUANTUM_BYTES;
   expect(sizes(message)).toEqual([
     `DATA 1 ${QUANTUM_BYTES}`,

