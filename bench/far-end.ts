@@ -16,11 +16,26 @@ export function serve(stream: ByteStream): void {
 }
 
 function answering(stream: ByteStream, request: Request): (bytes: Uint8Array) => void {
-  if (request.kind === 'echo') return (bytes) => void stream.write(bytes);
-  const { reportEveryBytes, hashed } = request;
+  switch (request.kind) {
+    case 'echo':
+      return (bytes) => void stream.write(bytes);
+    case 'count':
+      return counting(stream, request);
+    case 'never-read':
+      stream.pause();
+      stream.write(encodeReport(0, new Uint8Array()));
+      return () => {};
+  }
+}
+
+function counting(
+  stream: ByteStream,
+  { reportEveryBytes, hashed }: Extract<Request, { kind: 'count' }>,
+): (bytes: Uint8Array) => void {
   const hash = createHash('sha256');
   let count = 0;
   let reportAt = reportEveryBytes;
+  stream.write(encodeReport(count, new Uint8Array()));
   return (bytes) => {
     count += bytes.length;
     if (hashed) hash.update(bytes);

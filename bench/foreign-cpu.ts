@@ -1,13 +1,20 @@
 import { cpus } from 'node:os';
+import { ownCpuMs } from './own-cpu.js';
 
 /** Above this many cores of other programs' work not even the ratios are to be relied on. Below it they may be off too. */
 export const FOREIGN_CORES_TOLERATED = 0.35;
 
-/** Begins to watch; returns how many cores other programs used since, given what the measured processes used. */
-export function watchForeignCpu(): (ownCpuMs: number) => number {
+/** With the cores that other programs used meanwhile. */
+export async function withForeignCores<T>(run: () => Promise<T>): Promise<{ result: T; foreignCores: number }> {
   const started = performance.now();
-  const busyBefore = busyMs();
-  return (ownCpuMs) => Math.max(0, (busyMs() - busyBefore - ownCpuMs) / (performance.now() - started));
+  const before = await foreignMs();
+  const result = await run();
+  const usedMs = (await foreignMs()) - before;
+  return { result, foreignCores: Math.max(0, usedMs / (performance.now() - started)) };
+}
+
+async function foreignMs(): Promise<number> {
+  return busyMs() - (await ownCpuMs());
 }
 
 function busyMs(): number {

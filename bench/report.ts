@@ -1,10 +1,21 @@
-import type { Metric, Sample, Scenario } from './scenarios.js';
+import { formatGoal, isMet } from './goals.js';
+import type { Metric, Sample, Scenario } from './scenarios/scenario.js';
 import { median } from './statistics.js';
+import { alignTable, figure } from './table.js';
 
 /** Samples by round. */
 export interface ScenarioSamples {
   trunkline: Sample[];
   'raw-ws': Sample[];
+}
+
+/** What a table says of a scenario. */
+export type RowScenario = Pick<Scenario, 'name' | 'title' | 'metrics'>;
+
+export interface Ratio {
+  /** Of each round's own ratio: noise that hits a round hits both of its runs. */
+  median: number;
+  range: [number, number];
 }
 
 export interface Row {
@@ -13,54 +24,59 @@ export interface Row {
   metric: Metric;
   trunkline: number;
   rawWs: number;
-  /** Median of each round's own ratio: noise that hits a round hits both of its runs. */
-  ratio: number;
-  ratioRange: [number, number];
+  /** Absent where it would say nothing. */
+  ratio?: Ratio;
+  /** Only with a goal. */
+  met?: boolean;
 }
 
-export function toRows(scenario: Scenario, samples: ScenarioSamples): Row[] {
+export function toRows(scenario: RowScenario, samples: ScenarioSamples): Row[] {
   return scenario.metrics.map((metric) => {
-    const ours = samples.trunkline.map((sample) => sample[metric.key] as number);
-    const raw = samples['raw-ws'].map((sample) => sample[metric.key] as number);
-    const ratios = ours.map((value, round) => value / (raw[round] as number));
+    const ours = samples.trunkline.map((sample) => figureOf(sample, metric));
+    const raw = samples['raw-ws'].map((sample) => figureOf(sample, metric));
+    const ratio = toRatio(ours, raw);
+    const trunkline = median(ours);
     return {
       scenario: scenario.name,
       title: scenario.title,
       metric,
-      trunkline: median(ours),
+      trunkline,
       rawWs: median(raw),
-      ratio: median(ratios),
-      ratioRange: [Math.min(...ratios), Math.max(...ratios)],
+      ...(metric.compared !== false && { ratio }),
+      ...(metric.goal && { met: isMet(metric.goal, { value: trunkline, ratio: ratio.median }) }),
     };
   });
 }
 
-export function formatTable(rows: readonly Row[]): string {
-  const head = ['', '', 'trunkline', 'raw ws', '', 'ratio', 'rounds', ''];
+function toRatio(ours: number[], raw: number[]): Ratio {
+  const ratios = ours.map((value, round) => value / (raw[round] as number));
+  return { median: median(ratios), range: [Math.min(...ratios), Math.max(...ratios)] };
+}
+
+export function formatRows(rows: readonly Row[]): string {
+  const head = ['', '', 'trunkline', 'raw ws', '', 'ratio', 'rounds', 'better', 'goal', ''];
   const body = rows.map((row, index) => [
     rows[index - 1]?.scenario === row.scenario ? '' : row.title,
     row.metric.label,
-    figure(row.trunkline),
-    figure(row.rawWs),
+    figure(row.trunkline, row.metric.decimals),
+    figure(row.rawWs, row.metric.decimals),
     row.metric.unit,
-    `${figure(row.ratio)}x`,
-    `${figure(row.ratioRange[0])}-${figure(row.ratioRange[1])}`,
-    row.metric.better === 'higher' ? 'higher is better' : 'lower is better',
+    row.ratio ? `${figure(row.ratio.median)}x` : '',
+    row.ratio ? row.ratio.range.map((value) => figure(value)).join('-') : '',
+    row.metric.better,
+    row.metric.goal ? formatGoal(row.metric.goal, row.metric.unit) : '',
+    verdict(row),
   ]);
-  return align([head, ...body], new Set([2, 3, 5, 6]));
+  return alignTable([head, ...body], new Set([2, 3, 5, 6]));
 }
 
-/** Three digits: none of these is known better. */
-function figure(value: number): string {
-  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)));
-  return value.toFixed(Math.min(digits, 3));
+export function verdict({ met }: { met?: boolean }): string {
+  if (met === undefined) return '';
+  return met ? 'met' : 'missed';
 }
 
-function align(lines: string[][], right: ReadonlySet<number>): string {
-  const widths = (lines[0] as string[]).map((_, column) =>
-    Math.max(...lines.map((line) => (line[column] ?? '').length)),
-  );
-  const cell = (text: string, column: number) =>
-    right.has(column) ? text.padStart(widths[column] ?? 0) : text.padEnd(widths[column] ?? 0);
-  return lines.map((line) => line.map(cell).join('  ').trimEnd()).join('\n');
+function figureOf(sample: Sample, { key }: Metric): number {
+  const value = sample[key];
+  if (value === undefined) throw new Error(`a sample has no ${key}`);
+  return value;
 }

@@ -1,6 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { CarrierName } from './carriers/carrier.js';
+import { countAsOwn } from './own-cpu.js';
+import type { Usage } from './usage.js';
 import type { Order } from './worker.js';
 import { WORKER_SCRIPT } from './worker-script.js';
 
@@ -9,12 +11,13 @@ export type Role = 'client' | 'relay' | 'listener';
 type Answer = { result: unknown } | { failure: string };
 
 /** A stream that stalls must end the run, not hang it. */
-const ORDER_TIMEOUT_MS = 30_000;
+const ORDER_TIMEOUT_MS = 60_000;
 
 /** This side of a worker process. One order at a time. */
 export class WorkerHandle {
   private waiting: { resolve: (result: unknown) => void; reject: (error: Error) => void } | undefined;
   private readonly exited: Promise<void>;
+  private readonly endCounting = countAsOwn(async () => (await this.usage()).cpuMs);
 
   private constructor(
     private readonly process: ChildProcess,
@@ -33,7 +36,7 @@ export class WorkerHandle {
   static async spawn(carrier: CarrierName, role: Role, profileDirectory?: string): Promise<WorkerHandle> {
     const title = `${carrier}-${role}`;
     const profile = profileDirectory === undefined ? [] : [join(profileDirectory, `${title}.cpuprofile`)];
-    const process = fork(WORKER_SCRIPT, [carrier, role, ...profile]);
+    const process = fork(WORKER_SCRIPT, [carrier, role, ...profile], { execArgv: ['--expose-gc'] });
     const worker = new WorkerHandle(process, title);
     await worker.answer();
     return worker;
@@ -50,9 +53,16 @@ export class WorkerHandle {
     }
   }
 
+  async usage(collect = false): Promise<Usage> {
+    return (await this.order({ kind: 'usage', collect })) as Usage;
+  }
+
   /** Resolves when the process is gone, and its profile written. */
   async stop(): Promise<void> {
-    this.process.disconnect();
+    if (this.process.connected) {
+      await this.endCounting();
+      this.process.disconnect();
+    }
     await this.exited;
   }
 

@@ -1,17 +1,19 @@
 /** One of the three processes of a carrier. Started by worker-handle.ts, which it answers over IPC. */
 
+import { serve as servePage } from './browser/far-end.js';
 import { type CarrierName, type Line, loadCarrier } from './carriers/carrier.js';
 import { type CommandName, runCommand } from './commands.js';
 import { serve } from './far-end.js';
 import { startProfile } from './profile.js';
+import { readUsage } from './usage.js';
 import type { Role } from './worker-handle.js';
 
 export type Order =
-  /** Begins the role; the answer of a relay is its port. */
-  | { kind: 'start'; relayPort?: number }
+  /** Begins the role; the answer of a relay is its port. A listener that serves a page speaks the page's protocol. */
+  | { kind: 'start'; relayPort?: number; servesPage?: boolean }
   | { kind: 'run'; command: CommandName; args: unknown }
-  /** The answer is the CPU time used so far, milliseconds. */
-  | { kind: 'cpu' };
+  /** The answer is a `Usage`; with `collect`, after a garbage collection. */
+  | { kind: 'usage'; collect: boolean };
 
 const [, , carrierName, role, profile] = process.argv as [string, string, CarrierName, Role, string?];
 const carrier = await loadCarrier(carrierName);
@@ -21,20 +23,18 @@ let line: Line | undefined;
 async function obey(order: Order): Promise<unknown> {
   switch (order.kind) {
     case 'start':
-      return start(order.relayPort);
+      return start(order);
     case 'run':
       if (line === undefined) throw new Error(`a ${role} runs no commands`);
       return runCommand(line, order.command, order.args);
-    case 'cpu': {
-      const { user, system } = process.cpuUsage();
-      return (user + system) / 1000;
-    }
+    case 'usage':
+      return readUsage(order.collect);
   }
 }
 
-async function start(relayPort = 0): Promise<number> {
+async function start({ relayPort = 0, servesPage = false }: Extract<Order, { kind: 'start' }>): Promise<number> {
   if (role === 'relay') return carrier.startRelay();
-  if (role === 'listener') await carrier.listen(relayPort, serve);
+  if (role === 'listener') await carrier.listen(relayPort, servesPage ? servePage : serve);
   else line = await carrier.connect(relayPort);
   return relayPort;
 }

@@ -1,28 +1,29 @@
 import type { CarrierName } from '../carriers/carrier.js';
-import { WorkerHandle } from './worker-handle.js';
+import { WorkerHandle } from '../worker-handle.js';
 
-/** Relay and Node endpoint of a carrier, at work in processes of their own. The page is its third part. */
+/** Relay and listener of a carrier, at work in processes of their own. The page is its third part. */
 export class CarrierDeployment {
   private constructor(
     readonly carrier: CarrierName,
     readonly relayPort: number,
     private readonly relay: WorkerHandle,
-    private readonly endpoint: WorkerHandle,
+    private readonly listener: WorkerHandle,
   ) {}
 
   static async start(carrier: CarrierName): Promise<CarrierDeployment> {
     const relay = await WorkerHandle.spawn(carrier, 'relay');
-    const endpoint = await WorkerHandle.spawn(carrier, 'endpoint');
-    const relayPort = await relay.order({ kind: 'start' });
-    await endpoint.order({ kind: 'start', relayPort });
-    return new CarrierDeployment(carrier, relayPort, relay, endpoint);
+    const listener = await WorkerHandle.spawn(carrier, 'listener');
+    const relayPort = (await relay.order({ kind: 'start' })) as number;
+    await listener.order({ kind: 'start', relayPort, servesPage: true });
+    return new CarrierDeployment(carrier, relayPort, relay, listener);
   }
 
-  async cpuMs(): Promise<{ relay: number; endpoint: number }> {
-    return { relay: await this.relay.order({ kind: 'cpu' }), endpoint: await this.endpoint.order({ kind: 'cpu' }) };
+  async cpuMs(): Promise<{ relay: number; listener: number }> {
+    return { relay: (await this.relay.usage()).cpuMs, listener: (await this.listener.usage()).cpuMs };
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.relay.stop(), this.endpoint.stop()]);
+    await this.relay.stop();
+    await this.listener.stop();
   }
 }

@@ -4,7 +4,8 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findChromium } from '../../test/tools/find-browser.js';
+import { countAsOwn } from '../own-cpu.js';
+import { chromiumCpuMs } from './chromium-cpu.js';
 
 const STOP_TIMEOUT_MS = 5000;
 /** What ends this process from outside. Chromium, in a group of its own, would not hear of it. */
@@ -29,6 +30,7 @@ const ARGUMENTS = [
 ];
 
 export interface ChromiumOptions {
+  executable: string;
   url: string;
   extraArguments?: readonly string[];
   /** Called when it exits by itself. */
@@ -37,6 +39,10 @@ export interface ChromiumOptions {
 
 /** A Chromium with a profile of its own, spawned as a user's shell would. */
 export class Chromium {
+  private readonly endCounting = countAsOwn(() => {
+    const { renderer, rest } = chromiumCpuMs(this.pid) ?? { renderer: 0, rest: 0 };
+    return renderer + rest;
+  });
   private readonly interrupted = (signal: NodeJS.Signals) => {
     this.signal('SIGKILL');
     rmSync(this.userDataDirectory, { recursive: true, force: true, maxRetries: 5 });
@@ -51,8 +57,7 @@ export class Chromium {
     for (const signal of ENDING_SIGNALS) process.on(signal, this.interrupted);
   }
 
-  static async start({ url, extraArguments = [], onGone }: ChromiumOptions): Promise<Chromium> {
-    const executable = await findChromium();
+  static async start({ executable, url, extraArguments = [], onGone }: ChromiumOptions): Promise<Chromium> {
     const directory = await mkdtemp(join(tmpdir(), 'trunkline-bench-chromium-'));
     // A group of its own: its many processes end together.
     const browser = spawn(executable, [...ARGUMENTS, ...extraArguments, `--user-data-dir=${directory}`, url], {
@@ -74,6 +79,7 @@ export class Chromium {
 
   async stop(): Promise<void> {
     const closed = once(this.browser, 'close');
+    await this.endCounting();
     if (this.browser.exitCode === null && this.browser.signalCode === null) {
       const limit = setTimeout(() => this.signal('SIGKILL'), STOP_TIMEOUT_MS);
       this.signal('SIGTERM');

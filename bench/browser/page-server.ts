@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { PAGE_SCRIPT, TRUNKLINE_SCRIPT } from './bundles.js';
+import { PAGE_SCRIPT, TRUNKLINE_SCRIPT } from './page-script.js';
 import type { Answer, Order, TransferResult, Visibility } from './protocol.js';
 
 /** A page that stalls, or never comes, must end the run, not hang it. */

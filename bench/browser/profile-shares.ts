@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { SourceMap, type SourceMapping } from 'node:module';
-import { TRUNKLINE_SCRIPT } from './bundles.js';
+import { TRUNKLINE_SCRIPT } from './page-script.js';
 
 /** What `Profiler.stop` of the Chrome DevTools Protocol returns. */
 export interface Profile {

@@ -7,13 +7,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { findChromium } from '../../test/tools/find-browser.js';
+import { KIB, MIB } from '../scenarios/scenario.js';
 import { DEBUGGING_ARGUMENTS, PageProfiler } from './page-profiler.js';
 import { formatShares, type Profile, toShares } from './profile-shares.js';
 import type { Direction } from './protocol.js';
+import { DIRECTIONS } from './scenarios.js';
 import { Setting } from './setting.js';
 
-const MIB = 1024 * 1024;
-const DIRECTIONS: readonly Direction[] = ['page-to-node', 'node-to-page'];
 const WARM_UP_BYTES = 64 * MIB;
 const TOTAL_BYTES = 512 * MIB;
 
@@ -21,19 +22,19 @@ const { values } = parseArgs({
   options: { carrier: { type: 'string', default: 'trunkline' }, out: { type: 'string' } },
 });
 
-await Setting.use(async (setting) => {
+await Setting.use({ executable: await findChromium(), extraArguments: DEBUGGING_ARGUMENTS }, async (setting) => {
   const carrier = setting.carriers.find((each) => each.carrier === values.carrier);
   if (carrier === undefined) throw new Error(`there is no carrier ${values.carrier}`);
   const profiler = await PageProfiler.attach(setting.userDataDirectory);
   for (const direction of DIRECTIONS) {
-    const transfer = { direction, writeBytes: 64 * 1024, hashed: false };
+    const transfer = { direction, writeBytes: 64 * KIB, hashed: false };
     await setting.transfer(carrier, { ...transfer, totalBytes: WARM_UP_BYTES });
     await profiler.start();
     await setting.transfer(carrier, { ...transfer, totalBytes: TOTAL_BYTES });
     await report(direction, await profiler.stop());
   }
   profiler.detach();
-}, DEBUGGING_ARGUMENTS);
+});
 
 async function report(direction: Direction, profile: Profile): Promise<void> {
   const mebibytes = TOTAL_BYTES / MIB;

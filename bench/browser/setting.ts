@@ -1,19 +1,17 @@
-import type { CarrierName } from '../carriers/carrier.js';
-import { buildBundles } from './bundles.js';
+import { CARRIERS } from '../measure.js';
+import type { Sample } from '../scenarios/scenario.js';
+import { buildWorkerScript } from '../worker-script.js';
 import { CarrierDeployment } from './carrier-deployment.js';
 import { Chromium } from './chromium.js';
 import { chromiumCpuMs } from './chromium-cpu.js';
+import { buildPageScript } from './page-script.js';
 import { PageServer } from './page-server.js';
 import type { Transfer, TransferResult, Visibility } from './protocol.js';
 
-const CARRIERS: readonly CarrierName[] = ['trunkline', 'raw-ws'];
-
-export interface CpuMs {
-  /** Undefined where the system does not tell. */
-  page: number | undefined;
-  browser: number | undefined;
-  relay: number;
-  endpoint: number;
+export interface SettingOptions {
+  /** The Chromium. */
+  executable: string;
+  extraArguments?: readonly string[];
 }
 
 /** A Chromium with the measured page, and both carriers that the page can use. */
@@ -26,14 +24,12 @@ export class Setting {
   private constructor() {}
 
   /** Runs `work`, and leaves no process and no file behind, however that ends. */
-  static async use<Result>(
-    work: (setting: Setting) => Promise<Result>,
-    chromiumArguments: readonly string[] = [],
-  ): Promise<Result> {
-    await buildBundles();
+  static async use<Result>(options: SettingOptions, work: (setting: Setting) => Promise<Result>): Promise<Result> {
+    await buildWorkerScript();
+    await buildPageScript();
     const setting = new Setting();
     try {
-      await setting.start(chromiumArguments);
+      await setting.start(options);
       return await work(setting);
     } finally {
       await setting.stop();
@@ -58,33 +54,22 @@ export class Setting {
     return result;
   }
 
-  async cpuMs(carrier: CarrierDeployment): Promise<CpuMs> {
+  /** By metric. Nothing of the browser where the system does not tell. */
+  async cpuMs(carrier: CarrierDeployment): Promise<Sample> {
     const chromium = chromiumCpuMs((this.chromium as Chromium).pid);
-    return { page: chromium?.renderer, browser: chromium?.rest, ...(await carrier.cpuMs()) };
+    return { ...(chromium && { page: chromium.renderer, browser: chromium.rest }), ...(await carrier.cpuMs()) };
   }
 
-  /** Everything that takes part, this process included. */
-  async ownCpuMs(): Promise<number> {
-    const { user, system } = process.cpuUsage();
-    const { renderer, rest } = chromiumCpuMs((this.chromium as Chromium).pid) ?? { renderer: 0, rest: 0 };
-    let sum = (user + system) / 1000 + renderer + rest;
-    for (const carrier of this.carriers) {
-      const { relay, endpoint } = await carrier.cpuMs();
-      sum += relay + endpoint;
-    }
-    return sum;
-  }
-
-  private async start(extraArguments: readonly string[]): Promise<void> {
+  private async start(options: SettingOptions): Promise<void> {
     for (const carrier of CARRIERS) this.carriers.push(await CarrierDeployment.start(carrier));
     this.page = await PageServer.start();
-    const [visibility] = await Promise.all([this.page.opened(), this.startChromium(extraArguments)]);
+    const [visibility] = await Promise.all([this.page.opened(), this.startChromium(options)]);
     if (visibility !== 'visible') throw new Error(`the page begins ${visibility}`);
   }
 
-  private async startChromium(extraArguments: readonly string[]): Promise<void> {
+  private async startChromium(options: SettingOptions): Promise<void> {
     const { url } = this.page;
-    this.chromium = await Chromium.start({ url, extraArguments, onGone: (error) => this.page.fail(error) });
+    this.chromium = await Chromium.start({ ...options, url, onGone: (error) => this.page.fail(error) });
   }
 
   private async stop(): Promise<void> {

@@ -10,6 +10,9 @@ export interface Carrier {
 /** The client's way to open streams. */
 export interface Line {
   open(): Promise<ByteStream>;
+  /** One more to the same relay: a tunnel of its own where there are tunnels. */
+  another(): Promise<Line>;
+  close(): Promise<void>;
 }
 
 /** The least that both carriers can do; what is measured uses nothing else. */
@@ -18,6 +21,8 @@ export interface ByteStream {
   write(bytes: Uint8Array): boolean;
   whenDrained(): Promise<void>;
   onData(listener: (bytes: Uint8Array) => void): void;
+  /** Reads no more. */
+  pause(): void;
   /** Resolves when the stream is closed at this side. */
   close(): Promise<void>;
 }

@@ -53,7 +53,12 @@ export const rawWs: Carrier = {
   },
 
   async connect(relayPort) {
-    return { open: async () => toByteStream(await dial(relayPort, '/connect')) };
+    return {
+      open: async () => toByteStream(await dial(relayPort, '/connect')),
+      another: () => rawWs.connect(relayPort),
+      // Nothing is open but the streams.
+      close: async () => {},
+    };
   },
 };
 
@@ -97,6 +102,7 @@ function toByteStream({ webSocket, socket }: Peer): ByteStream {
       webSocket.on('message', (data) => listener(data as Buffer));
       webSocket.resume();
     },
+    pause: () => webSocket.pause(),
     close: async () => {
       webSocket.close();
       if (webSocket.readyState !== WebSocket.CLOSED) await once(webSocket, 'close');

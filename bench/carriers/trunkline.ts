@@ -1,17 +1,22 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { connectTunnel, StreamClient, StreamServer, type TunnelStream } from 'trunkline';
-import { createRelay } from 'trunkline/relay';
+import { connectTunnel, type Limits, StreamClient, StreamServer, type TunnelStream } from 'trunkline';
+import { createRelay, type RelayLimits } from 'trunkline/relay';
 import type { ByteStream, Carrier } from './carrier.js';
 
 const NAME = 'bench';
 
-/** The built package with its defaults, as a user would run it; only the limit on unanswered connects is lifted. */
+/** As many streams as the benchmark opens on one tunnel. */
+const LIMITS = { maxStreams: 25_000 } satisfies Partial<Limits>;
+/** As many of them at once. */
+const RELAY_LIMITS = { ...LIMITS, maxPendingPerName: 2000 } satisfies Partial<RelayLimits>;
+
+/** The built package with its defaults, as a user would run it; only the limits on how many streams are lifted. */
 export const trunkline: Carrier = {
   async startRelay() {
     const server = createServer();
-    createRelay({ limits: { maxPendingConnects: 2000, maxPendingPerName: 2000 } }).install(server);
+    createRelay({ limits: RELAY_LIMITS }).install(server);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return (server.address() as AddressInfo).port;
@@ -29,12 +34,16 @@ export const trunkline: Carrier = {
     const tunnel = dial(relayPort);
     await tunnel.opened;
     const client = new StreamClient(tunnel);
-    return { open: async () => toByteStream(client.connect(NAME)) };
+    return {
+      open: async () => toByteStream(client.connect(NAME)),
+      another: () => trunkline.connect(relayPort),
+      close: async () => tunnel.close(),
+    };
   },
 };
 
 function dial(relayPort: number) {
-  return connectTunnel(`ws://127.0.0.1:${relayPort}/trunkline`);
+  return connectTunnel(`ws://127.0.0.1:${relayPort}/trunkline`, { limits: LIMITS });
 }
 
 function toByteStream(stream: TunnelStream): ByteStream {
@@ -44,6 +53,7 @@ function toByteStream(stream: TunnelStream): ByteStream {
       await once(stream, 'drain');
     },
     onData: (listener) => stream.on('data', listener),
+    pause: () => void stream.pause(),
     close: async () => {
       stream.end();
       if (!stream.closed) await once(stream, 'close');

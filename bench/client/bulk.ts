@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Line } from '../carriers/carrier.js';
-import { decodeReport, encodeRequest, REPORT_BYTES } from '../request.js';
-import { ReplyReader } from './reply-reader.js';
+import { inBatches } from './batches.js';
+import { type CountedStream, openCounted } from './counted-stream.js';
 import { writeAll } from './source.js';
+import { countWireBytes } from './wire-bytes.js';
+
+const OPENED_AT_ONCE = 250;
 
 export interface BulkArguments {
   streams: number;
@@ -14,6 +17,8 @@ export interface BulkArguments {
 export interface BulkResult {
   bytes: number;
   ms: number;
+  /** What the sockets at this side carried for them, both directions. */
+  wireBytes: number;
 }
 
 /** Ends when the far end has reported the last byte of every stream, and fails unless it counted every one. */
@@ -22,24 +27,30 @@ export async function bulk(
   { streams, writeBytes, totalBytes, hashed }: BulkArguments,
 ): Promise<BulkResult> {
   const perStream = Math.ceil(totalBytes / streams / writeBytes) * writeBytes;
-  const opened = await Promise.all(Array.from({ length: streams }, () => line.open()));
-  const started = performance.now();
-  await Promise.all(
-    opened.map(async (stream) => {
-      const replies = new ReplyReader(stream);
-      const hash = createHash('sha256');
-      stream.write(encodeRequest({ kind: 'count', reportEveryBytes: perStream, hashed }));
-      await writeAll(stream, {
-        writeBytes,
-        isDone: (sent) => sent >= perStream,
-        ...(hashed ? { onChunk: (chunk) => void hash.update(chunk) } : {}),
-      });
-      const report = decodeReport(await replies.read(REPORT_BYTES));
-      if (report.count !== perStream) throw new Error(`${report.count} bytes arrived of ${perStream}`);
-      if (hashed && !report.hash.equals(hash.digest())) throw new Error('what arrived is not what was sent');
-    }),
+  const opened = await inBatches(streams, OPENED_AT_ONCE, () =>
+    openCounted(line, { kind: 'count', reportEveryBytes: perStream, hashed }),
   );
+  const wireBytesBefore = countWireBytes();
+  const started = performance.now();
+  await Promise.all(opened.map((counted) => transfer(counted, { perStream, writeBytes, hashed })));
   const ms = performance.now() - started;
-  await Promise.all(opened.map((stream) => stream.close()));
-  return { bytes: perStream * streams, ms };
+  const wireBytes = countWireBytes() - wireBytesBefore;
+  await Promise.all(opened.map(({ stream }) => stream.close()));
+  return { bytes: perStream * streams, ms, wireBytes };
+}
+
+async function transfer(
+  { stream, report }: CountedStream,
+  { perStream, writeBytes, hashed }: { perStream: number; writeBytes: number; hashed: boolean },
+): Promise<void> {
+  const hash = createHash('sha256');
+  const reported = report();
+  await writeAll(stream, {
+    writeBytes,
+    isDone: (sent) => sent >= perStream,
+    ...(hashed ? { onChunk: (chunk) => void hash.update(chunk) } : {}),
+  });
+  const { count, hash: hashThere } = await reported;
+  if (count !== perStream) throw new Error(`${count} bytes arrived of ${perStream}`);
+  if (hashed && !hashThere.equals(hash.digest())) throw new Error('what arrived is not what was sent');
 }

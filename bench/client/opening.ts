@@ -21,7 +21,8 @@ export async function openAtOnce(line: Line, { count }: { count: number }): Prom
   return { count, ms };
 }
 
-async function openAndEcho(line: Line): Promise<ByteStream> {
+/** Resolves when the far end has answered. */
+export async function openAndEcho(line: Line): Promise<ByteStream> {
   const stream = await line.open();
   const replies = new ReplyReader(stream);
   stream.write(GREETING);

@@ -1,13 +1,18 @@
+import { setTimeout } from 'node:timers/promises';
 import type { ByteStream, Line } from '../carriers/carrier.js';
-import { decodeReport, encodeRequest, REPORT_BYTES } from '../request.js';
+import { encodeRequest } from '../request.js';
 import { type Latencies, toLatencies } from '../statistics.js';
+import { openCounted } from './counted-stream.js';
 import { ReplyReader } from './reply-reader.js';
 import { writeAll } from './source.js';
 
 const PING_BYTES = 64;
-const WARM_UP_PINGS = 100;
+/** Of the time, at its start: not counted. */
+const WARM_UP_SHARE = 0.2;
 const BULK_WRITE_BYTES = 64 * 1024;
 const REPORT_EVERY_BYTES = 1024 * 1024;
+/** A window that has not grown yet is not the rate of a bulk stream. */
+const BULK_WARM_UP_MS = 150;
 
 export async function pingPong(line: Line, { ms }: { ms: number }): Promise<Latencies> {
   const stream = await line.open();
@@ -16,28 +21,61 @@ export async function pingPong(line: Line, { ms }: { ms: number }): Promise<Late
   return latencies;
 }
 
-export type PingPongBesideBulk = Latencies & { bulkBytes: number; bulkMs: number };
+export interface BesideBulkArguments {
+  idleMs: number;
+  bulkAloneMs: number;
+  besideMs: number;
+}
 
-/** The ping-pong, while a second stream of the same line carries as much as it can. Its rate is what arrived. */
-export async function pingPongBesideBulk(line: Line, { ms }: { ms: number }): Promise<PingPongBesideBulk> {
-  const [bulk, stream] = [await line.open(), await line.open()];
+export interface BesideBulkResult {
+  idle: Latencies;
+  beside: Latencies;
+  /** Bytes per millisecond, of what arrived. */
+  bulkAloneRate: number;
+  bulkBesideRate: number;
+}
+
+/** Ping-pong alone, then a bulk stream of the same line alone, then both: each figure beside what it is alone. */
+export async function pingPongBesideBulk(
+  line: Line,
+  { idleMs, bulkAloneMs, besideMs }: BesideBulkArguments,
+): Promise<BesideBulkResult> {
+  const idle = await pingPong(line, { ms: idleMs });
+  const stream = await line.open();
+  const bulk = await startBulk(line);
+  await setTimeout(BULK_WARM_UP_MS);
+  const { rate: bulkAloneRate } = await bulk.rateDuring(() => setTimeout(bulkAloneMs));
+  const { rate: bulkBesideRate, result: beside } = await bulk.rateDuring(() => exchange(stream, besideMs));
+  await Promise.all([bulk.stop(), stream.close()]);
+  return { idle, beside, bulkAloneRate, bulkBesideRate };
+}
+
+/** A stream that carries as much as it can until it is stopped. */
+async function startBulk(line: Line) {
+  const { stream, report } = await openCounted(line, {
+    kind: 'count',
+    reportEveryBytes: REPORT_EVERY_BYTES,
+    hashed: false,
+  });
   let isOver = false;
   let arrived = 0;
-  const replies = new ReplyReader(bulk);
-  const started = performance.now();
-  bulk.write(encodeRequest({ kind: 'count', reportEveryBytes: REPORT_EVERY_BYTES, hashed: false }));
-  const writing = writeAll(bulk, { writeBytes: BULK_WRITE_BYTES, isDone: () => isOver });
+  const writing = writeAll(stream, { writeBytes: BULK_WRITE_BYTES, isDone: () => isOver });
   // Left waiting for its last report, which may never be due.
   void (async () => {
-    while (!isOver) arrived = decodeReport(await replies.read(REPORT_BYTES)).count;
+    while (!isOver) arrived = (await report()).count;
   })();
-  const latencies = await exchange(stream, ms);
-  const bulkMs = performance.now() - started;
-  const bulkBytes = arrived;
-  isOver = true;
-  await writing;
-  await Promise.all([bulk.close(), stream.close()]);
-  return { ...latencies, bulkBytes, bulkMs };
+  return {
+    async rateDuring<T>(run: () => Promise<T>): Promise<{ rate: number; result: T }> {
+      const [arrivedBefore, started] = [arrived, performance.now()];
+      const result = await run();
+      return { rate: (arrived - arrivedBefore) / (performance.now() - started), result };
+    },
+    async stop(): Promise<void> {
+      isOver = true;
+      await writing;
+      await stream.close();
+    },
+  };
 }
 
 async function exchange(stream: ByteStream, ms: number): Promise<Latencies> {
@@ -45,11 +83,12 @@ async function exchange(stream: ByteStream, ms: number): Promise<Latencies> {
   stream.write(encodeRequest({ kind: 'echo' }));
   const ping = Buffer.alloc(PING_BYTES, 7);
   const pingMs: number[] = [];
-  for (let count = 0, end = performance.now() + ms; performance.now() < end || pingMs.length === 0; count++) {
+  const started = performance.now();
+  while (performance.now() - started < ms || pingMs.length === 0) {
     const sent = performance.now();
     stream.write(ping);
     await replies.read(PING_BYTES);
-    if (count >= WARM_UP_PINGS || sent + ms > end) pingMs.push(performance.now() - sent);
+    if (sent - started >= ms * WARM_UP_SHARE) pingMs.push(performance.now() - sent);
   }
   return toLatencies(pingMs);
 }

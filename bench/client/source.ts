@@ -1,8 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ByteStream } from '../carriers/carrier.js';
 
-/** A source that is never asked to stop still lets the event loop turn after this much, as reading a file would. */
+/**
+ * A source that is never asked to stop still lets the event loop turn after this much, as one that reads would. So small
+ * writes cannot all be gathered into the largest messages, which would flatter whoever gathers.
+ */
 const TURN_BYTES = 1024 * 1024;
+const TURN_WRITES = 64;
 
 const RING = ringOfNoise(8 * 1024 * 1024);
 
@@ -19,6 +23,7 @@ export async function writeAll(stream: ByteStream, options: SourceOptions): Prom
   const { writeBytes, isDone, onChunk } = options;
   let sent = 0;
   let sentThisTurn = 0;
+  const turnBytes = Math.min(TURN_BYTES, TURN_WRITES * writeBytes);
   while (!isDone(sent)) {
     const at = sent % (RING.length - writeBytes);
     const chunk = RING.subarray(at, at + writeBytes);
@@ -26,7 +31,7 @@ export async function writeAll(stream: ByteStream, options: SourceOptions): Prom
     sent += writeBytes;
     sentThisTurn += writeBytes;
     if (!stream.write(chunk)) await stream.whenDrained();
-    else if (sentThisTurn >= TURN_BYTES) await setImmediate();
+    else if (sentThisTurn >= turnBytes) await setImmediate();
     else continue;
     sentThisTurn = 0;
   }

@@ -198,6 +198,8 @@ export class World {
       tunnel.offers.push({ offer: event.offer, listener: core });
     }
     if (event.type !== 'failed' || tunnel.hasClosed) return;
+    // Its END may be overtaken by the OPEN of its successor, which has the same owner and takes the name.
+    if (core !== tunnel.listener && event.error.code === 'SUPERSEDED') return;
     if (!this.mayLoseName(event.error)) throw new Violation(`a listener failed: ${event.error.code}`);
     tunnel.wasDown = true;
     if (core === tunnel.listener) tunnel.listener = undefined;

@@ -1,6 +1,5 @@
-import type { ByteStream } from '../../carriers/carrier.js';
 import { decodeReport, REPORT_BYTES } from '../protocol.js';
-import type { PageLine } from './transfer.js';
+import type { PageLine, PageStream } from './line.js';
 
 /**
  * A page is told nothing when its socket has drained. Of what a page can do instead, this was the fastest and used the
@@ -24,7 +23,7 @@ export function rawWs(relayPort: number): PageLine {
   };
 }
 
-function toByteStream(webSocket: WebSocket): ByteStream {
+function toByteStream(webSocket: WebSocket): PageStream {
   let sent = 0;
   let counted = 0;
   let wake: (() => void) | undefined;

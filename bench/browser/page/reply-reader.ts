@@ -1,11 +1,11 @@
-import type { ByteStream } from '../../carriers/carrier.js';
+import type { PageStream } from './line.js';
 
 /** Reads what comes back on a stream, so many bytes at a time. One reader at a time. */
 export class ReplyReader {
   private bytes = new Uint8Array();
   private wanted: { count: number; resolve: (bytes: Uint8Array) => void } | undefined;
 
-  constructor(stream: ByteStream) {
+  constructor(stream: PageStream) {
     stream.onData((bytes) => {
       const joined = new Uint8Array(this.bytes.length + bytes.length);
       joined.set(this.bytes);

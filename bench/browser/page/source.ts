@@ -1,9 +1,9 @@
-import type { ByteStream } from '../../carriers/carrier.js';
+import type { PageStream } from './line.js';
 
 const RING = ringOfNoise(8 * 1024 * 1024);
 
 /** Writes as fast as the stream's backpressure allows. */
-export async function writeAll(stream: ByteStream, writeBytes: number, totalBytes: number): Promise<void> {
+export async function writeAll(stream: PageStream, writeBytes: number, totalBytes: number): Promise<void> {
   for (let sent = 0; sent < totalBytes; sent += writeBytes) {
     if (!stream.write(chunkAt(sent, writeBytes))) await stream.whenDrained();
   }

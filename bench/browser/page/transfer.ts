@@ -1,4 +1,3 @@
-import type { ByteStream, Line } from '../../carriers/carrier.js';
 import {
   assertReport,
   decodeReport,
@@ -11,17 +10,12 @@ import {
   type TransferResult,
   VERDICT_BYTES,
 } from '../protocol.js';
+import type { PageLine, PageStream } from './line.js';
 import { rawWs } from './raw-ws.js';
 import { ReplyReader } from './reply-reader.js';
 import { chunkAt, writeAll } from './source.js';
 import { trunkline } from './trunkline.js';
 import { watchVisibility } from './visibility.js';
-
-/** A page's end of a carrier. */
-export interface PageLine extends Line {
-  /** How often the far end is to say what it has counted, for a carrier that needs to know. */
-  readonly reportEveryBytes?: number;
-}
 
 const lines = new Map<number, PageLine>();
 
@@ -39,7 +33,7 @@ export async function runTransfer(order: Extract<Order, { kind: 'transfer' }>): 
   return result;
 }
 
-async function send(stream: ByteStream, request: Uint8Array, transfer: Transfer): Promise<number> {
+async function send(stream: PageStream, request: Uint8Array, transfer: Transfer): Promise<number> {
   const { writeBytes, totalBytes, hashed } = transfer;
   const hash = hashed ? await hashOfAll(transfer) : undefined;
   const replies = new ReplyReader(stream);
@@ -59,7 +53,7 @@ async function hashOfAll({ writeBytes, totalBytes }: Transfer): Promise<Uint8Arr
   return sha256(all);
 }
 
-async function receive(stream: ByteStream, request: Uint8Array, transfer: Transfer): Promise<number> {
+async function receive(stream: PageStream, request: Uint8Array, transfer: Transfer): Promise<number> {
   const { totalBytes, hashed } = transfer;
   const all = hashed ? new Uint8Array(totalBytes) : undefined;
   let count = 0;
@@ -79,7 +73,7 @@ async function receive(stream: ByteStream, request: Uint8Array, transfer: Transf
   return ms;
 }
 
-async function reportOn(stream: ByteStream, count: number, all: Uint8Array<ArrayBuffer> | undefined): Promise<void> {
+async function reportOn(stream: PageStream, count: number, all: Uint8Array<ArrayBuffer> | undefined): Promise<void> {
   stream.write(encodeReport({ count, hash: all === undefined ? new Uint8Array() : await sha256(all) }));
 }
 

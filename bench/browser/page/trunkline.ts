@@ -1,5 +1,5 @@
 import { connectTunnel, StreamClient } from 'trunkline';
-import type { PageLine } from './transfer.js';
+import type { PageLine } from './line.js';
 
 /** One tunnel for all streams, with its defaults. The name is that of ../../carriers/trunkline.ts. */
 export function trunkline(relayPort: number): PageLine {
