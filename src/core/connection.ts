@@ -193,6 +193,11 @@ export class ConnectionCore {
     return this.outbox.hasOutput;
   }
 
+  /** What there is to send is not worth a message, if more may come. */
+  get hasLittleOutput(): boolean {
+    return this.outbox.hasLittleOutput;
+  }
+
   /** The next message for the transport, if any. After the connection ended, its GOAWAY comes out and then nothing. */
   takeMessage(): Message | undefined {
     return this.outbox.takeMessage();

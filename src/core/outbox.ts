@@ -25,6 +25,10 @@ export class Outbox {
     return this.state.kind === 'ended' ? this.state.last !== undefined : !this.scheduler.isIdle;
   }
 
+  get hasLittleOutput(): boolean {
+    return this.state.kind !== 'ended' && this.scheduler.hasLittle;
+  }
+
   /** The peer is known, and takes this much. */
   open(peer: Limits): void {
     this.peer = peer;

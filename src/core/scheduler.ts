@@ -6,8 +6,16 @@ import type { Attachment } from './attachment.js';
 import { MessageMemory, type Slab } from './message-memory.js';
 import { MessageWriter } from './message-writer.js';
 
-/** A message is closed once it has this many bytes: larger ones cost latency and gain nothing (`npm run bench`). */
-export const MESSAGE_TARGET_BYTES = 64 * 1024;
+/**
+ * What a message has at most, if nothing in it is larger: more costs latency and gains nothing (`npm run bench`). With the
+ * eight bytes that a WebSocket puts before it, it is what systems read from a socket at once. A few bytes more would make a
+ * relay, which passes on what it has read, pass on each message in two parts.
+ */
+export const MESSAGE_TARGET_BYTES = 64 * 1024 - 8;
+/** A message of less is mostly cost. */
+const LITTLE_BYTES = 1024;
+/** What is left of a message is not worth a smaller turn. */
+const SMALLEST_TURN_BYTES = 1024;
 /** What one stream may send before the next one's turn, when several are active. */
 export const QUANTUM_BYTES = 32 * 1024;
 /** Room for the headers of payloads that are passed by reference after the first round of turns. */
@@ -39,6 +47,17 @@ export class Scheduler {
 
   get isIdle(): boolean {
     return this.controlHead === this.control.length && this.creditDue.size === 0 && this.turns.size === 0;
+  }
+
+  /** Something is to be sent, and it is a few bytes. */
+  get hasLittle(): boolean {
+    if (this.isIdle) return false;
+    let bytes = this.controlBytes + this.creditDue.size * CREDIT_FRAME_BYTES;
+    for (const attachment of this.turns) {
+      if (bytes >= LITTLE_BYTES) return false;
+      bytes += attachment.sendableBytes(LITTLE_BYTES);
+    }
+    return bytes < LITTLE_BYTES;
   }
 
   /** Bytes of control frames that wait for a transport that takes no more. */
@@ -187,10 +206,13 @@ export class Scheduler {
   private writeTurns(message: MessageWriter, maxFrameBytes: number, maxBytes: number): void {
     const payloadBytes = this.payloadBytes(maxFrameBytes);
     for (const attachment of this.turns) {
-      if (message.length >= MESSAGE_TARGET_BYTES) return;
-      if (!fits(attachment, payloadBytes, message, maxBytes)) return shrinkTurn(attachment, message, maxBytes);
+      const left = MESSAGE_TARGET_BYTES - message.length - HEADER_BYTES;
+      if (left < SMALLEST_TURN_BYTES) return;
+      // What is passed on is not cut: each part would have a header of its own, at each relay.
+      const turnBytes = attachment.passesPayloads ? payloadBytes : Math.min(payloadBytes, left);
+      if (!fits(attachment, turnBytes, message, maxBytes)) return shrinkTurn(attachment, message, maxBytes);
       this.turns.delete(attachment);
-      attachment.writeData(message, payloadBytes);
+      attachment.writeData(message, turnBytes);
       if (attachment.sendableBytes(payloadBytes) > 0) this.turns.add(attachment);
     }
   }

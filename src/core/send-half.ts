@@ -12,6 +12,11 @@ import type { MessageWriter } from './message-writer.js';
  */
 export const MAX_RETAINED_BYTES = 64 * 1024 * 1024;
 
+/** So little is copied rather than let the application wait for it: what it writes next makes a full frame with it. */
+const OWNED_REST_BYTES = 4 * 1024;
+/** Only while more may leave than that: a writer whose reader has stopped is not asked for more. */
+const CREDIT_TO_OWN_BYTES = 16 * 1024;
+
 /**
  * open ──end()──> ending ──END sent──> ended ──END_ACK──> acknowledged
  *                    ^───── rewind ──────┘
@@ -50,6 +55,11 @@ export class SendHalf {
   /** Bytes of the application that have not been copied into a message yet. */
   get pendingBytes(): number {
     return this.pending.length;
+  }
+
+  /** Of these the application's own memory still holds. */
+  get borrowedBytes(): number {
+    return this.pending.borrowedBytes;
   }
 
   get retainedBytes(): number {
@@ -167,6 +177,7 @@ export class SendHalf {
     this.again.moveTo(target, start, repeated);
     this.pending.moveTo(target, start + repeated, length - repeated);
     this.sentOffset += length;
+    if (this.creditOffset - this.sentOffset >= CREDIT_TO_OWN_BYTES) this.pending.ownRest(OWNED_REST_BYTES);
     writeDataHeader(target, at, id, length, this.sentOffset === this.creditOffset);
     message.at = start + length;
     if (this.retains) this.retain(target.subarray(start, start + length), message.memory);

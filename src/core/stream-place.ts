@@ -23,7 +23,7 @@ export interface PlacedStream {
   readonly maySend: boolean;
   receive(frame: StreamFrame, now: number): void;
   placeLost(error: TrunklineError): void;
-  /** All that was written has been copied into messages. */
+  /** All that was written by reference has been copied. */
   drained(): void;
 }
 
@@ -121,8 +121,8 @@ export class StreamPlace implements Attachment {
 
   writeData(message: MessageWriter, maxPayloadBytes: number): void {
     const { sending } = this.stream;
-    const hadPending = sending.pendingBytes > 0;
+    const hadBorrowed = sending.borrowedBytes > 0;
     sending.writeFrames(message, this.number, maxPayloadBytes);
-    if (hadPending && sending.pendingBytes === 0) this.stream.drained();
+    if (hadBorrowed && sending.borrowedBytes === 0) this.stream.drained();
   }
 }

@@ -79,6 +79,11 @@ export class StreamCore implements PlacedStream {
   }
 
   /** Bytes written and not yet copied into a message. */
+  /** Bytes of the application's own memory: it may not use it again. */
+  get borrowedBytes(): number {
+    return this.sending.borrowedBytes;
+  }
+
   get pendingBytes(): number {
     return this.sending.pendingBytes;
   }

@@ -72,7 +72,10 @@ export class Driver {
     else this.armTimer();
   }
 
-  /** Sending frees buffers, which makes the application write more: go on until neither has anything. */
+  /**
+   * Sending frees buffers, which makes the application write more: go on until neither has anything. A few bytes behind a
+   * message wait for the next turn, and leave with what the application has written until then.
+   */
   private sendAll(): void {
     while (this.connection.isWritable && !this.core.hasEnded) {
       if (this.turnBytes >= TURN_BYTES) return this.yieldTurn();
@@ -82,6 +85,7 @@ export class Driver {
       this.connection.send(message);
       if (this.connection.copiesMessages) this.core.messageCopied();
       this.afterStep();
+      if (this.core.hasLittleOutput) return this.yieldTurn();
     }
   }
 

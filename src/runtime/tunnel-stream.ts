@@ -201,7 +201,7 @@ export class TunnelStream extends Duplex {
   private writeAll(chunks: Uint8Array[], callback: Callback): void {
     this.touch();
     for (const chunk of chunks) this.core.write(chunk);
-    if (this.core.pendingBytes === 0) callback();
+    if (this.core.borrowedBytes === 0) callback();
     else this.whenDrained = callback;
   }
 

@@ -7,7 +7,10 @@ import type { StreamFrame } from '../../src/protocol/frames.js';
 
 /** A stream that has so many bytes to send, and remembers what it was told. */
 export class FakeAttachment implements Attachment {
-  readonly passesPayloads = true;
+  get passesPayloads(): boolean {
+    return this.passed.length > 0;
+  }
+
   readonly received: StreamFrame[] = [];
   /** Payloads that it passes by reference, before it copies what is pending. */
   readonly passed: Uint8Array[] = [];

@@ -205,3 +205,25 @@ test('keeps nothing, and sends all that credit allows, where nothing will be sen
   for (let written = 1; written > 0; sent += written) written = write(half, piece.length + 8, piece.length).length;
   expect([sent, half.retainedBytes]).toEqual([65 * (piece.length + 8), 0]);
 });
+
+describe('the few bytes behind a full frame', () => {
+  /** Of a write of 68,000 bytes, after a frame of 65,520. */
+  const afterFrame = (credit: number): SendHalf => {
+    const half = new SendHalf();
+    half.raiseCredit(credit);
+    half.write(new Uint8Array(68_000));
+    write(half, 70_000, 65_520);
+    return half;
+  };
+
+  test('are copied while there is credit for more than them: the application need not wait for their turn', () => {
+    const half = afterFrame(100_000);
+    expect([half.pendingBytes, half.borrowedBytes]).toEqual([2480, 0]);
+    expect(half.sendableBytes(65_520)).toBe(8 + 2480);
+  });
+
+  test('stay the application’s when there is not: it is not asked for more than the reader may take', () => {
+    const half = afterFrame(65_520 + 5000);
+    expect([half.pendingBytes, half.borrowedBytes]).toEqual([2480, 2480]);
+  });
+});

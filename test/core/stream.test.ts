@@ -146,10 +146,25 @@ test('drained comes when the application may have its buffer back', () => {
   pair.events();
   near.write(new Uint8Array(1500));
   pair.exchange();
-  expect(pair.events()).toEqual([]);
+  expect([pair.events(), near.borrowedBytes]).toEqual([[], 500]);
   far.consume(1000);
   pair.exchange();
-  expect(pair.events()).toEqual(['drained']);
+  expect([pair.events(), near.borrowedBytes]).toEqual([['drained'], 0]);
+});
+
+test('a small copied write asks for no drained, and joins what is written behind it', () => {
+  const { pair, near, far } = opened();
+  far.accept();
+  pair.exchange();
+  pair.events();
+  const bytes = Uint8Array.of(1, 2, 3);
+  far.writeCopy(bytes);
+  far.writeCopy(Uint8Array.of(4, 5));
+  bytes.fill(0);
+  expect([far.borrowedBytes, far.pendingBytes]).toEqual([0, 5]);
+  pair.exchange();
+  expect(pair.events()).toEqual(['data']);
+  expect(near.unreadBytes).toBe(5);
 });
 
 test('a stream that cannot be opened fails and leaves nothing', () => {
