@@ -6,11 +6,11 @@ import { describe, expect, test } from 'vitest';
 
 /** In bytes. A budget is raised on purpose, in the commit that needs it, never to make a test pass. */
 const BUDGETS: Record<string, { size: number; gzip: number }> = {
-  'trunkline.js': { size: 469_000, gzip: 95_000 },
-  'trunkline.min.js': { size: 202_000, gzip: 61_700 },
-  'trunkline.esm.js': { size: 202_000, gzip: 61_700 },
-  'index.browser.js': { size: 155_000, gzip: 38_000 },
-  'demo/demo.js': { size: 228_500, gzip: 70_300 },
+  'trunkline.js': { size: 482_000, gzip: 97_500 },
+  'trunkline.min.js': { size: 207_500, gzip: 63_800 },
+  'trunkline.esm.js': { size: 207_500, gzip: 63_800 },
+  'index.browser.js': { size: 163_000, gzip: 41_000 },
+  'demo/demo.js': { size: 233_500, gzip: 72_300 },
 };
 
 const SELF_CONTAINED = ['trunkline', 'trunkline.min', 'trunkline.esm', 'demo'];
