@@ -5,6 +5,7 @@ import type { Message } from '../protocol/message-parts.js';
 import type { Attachment } from './attachment.js';
 import { MessageMemory, type Slab } from './message-memory.js';
 import { MessageWriter } from './message-writer.js';
+import { TurnQueue } from './turn-queue.js';
 
 /**
  * What a message has at most, if nothing in it is larger: more costs latency and gains nothing (`npm run bench`). With the
@@ -42,8 +43,8 @@ export class Scheduler {
   /** What the last message lies in. */
   private lent: Slab | undefined;
   private readonly creditDue = new Set<Attachment>();
-  /** Streams with something to send, in order of turn: a Set iterates in insertion order. */
-  private readonly turns = new Set<Attachment>();
+  /** Streams with something to send. */
+  private readonly turns = new TurnQueue();
 
   get isIdle(): boolean {
     return this.controlHead === this.control.length && this.creditDue.size === 0 && this.turns.size === 0;
@@ -91,7 +92,7 @@ export class Scheduler {
 
   remove(attachment: Attachment): void {
     this.creditDue.delete(attachment);
-    this.turns.delete(attachment);
+    this.turns.remove(attachment);
   }
 
   clear(): void {
@@ -205,13 +206,13 @@ export class Scheduler {
 
   private writeTurns(message: MessageWriter, maxFrameBytes: number, maxBytes: number): void {
     const payloadBytes = this.payloadBytes(maxFrameBytes);
-    for (const attachment of this.turns) {
+    for (let attachment = this.turns.first; attachment !== undefined; attachment = this.turns.first) {
       const left = MESSAGE_TARGET_BYTES - message.length - HEADER_BYTES;
       if (left < SMALLEST_TURN_BYTES) return;
       // What is passed on is not cut: each part would have a header of its own, at each relay.
       const turnBytes = attachment.passesPayloads ? payloadBytes : Math.min(payloadBytes, left);
       if (!fits(attachment, turnBytes, message, maxBytes)) return shrinkTurn(attachment, message, maxBytes);
-      this.turns.delete(attachment);
+      this.turns.remove(attachment);
       attachment.writeData(message, turnBytes);
       if (attachment.sendableBytes(payloadBytes) > 0) this.turns.add(attachment);
     }
