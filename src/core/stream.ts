@@ -6,7 +6,7 @@ import type { ConnectionCore } from './connection.js';
 import { Continuation, unknownStream } from './continuation.js';
 import { LastWord } from './last-word.js';
 import { ReceiveHalf } from './receive-half.js';
-import { mayAskAgain, targetOfReopen } from './reopen-target.js';
+import { ReopenTarget } from './reopen-target.js';
 import { SendHalf } from './send-half.js';
 import { NO_KEEPER, type StreamKeeper } from './stream-keeper.js';
 import type { StreamEvent, StreamOptions } from './stream-options.js';
@@ -29,10 +29,7 @@ export class StreamCore implements PlacedStream {
   private place: StreamPlace | undefined;
   private readonly keeper: StreamKeeper;
   private readonly continuation: Continuation | undefined;
-  /** Where the other end is found again; the initiator learns it from the first ACCEPT. */
-  private endpoint: string | undefined;
-  /** A name: which of its takeovers this is (PROTOCOL.md section 8). */
-  private claim = 0;
+  private readonly reopenTarget: ReopenTarget;
   private readonly lastWord: LastWord;
   /** The application has been told of the suspension, and not yet of its end. */
   private isShownSuspended = false;
@@ -46,6 +43,7 @@ export class StreamCore implements PlacedStream {
     this.uid = options.uid;
     this.isInitiator = options.isInitiator;
     this.keeper = options.keeper ?? NO_KEEPER;
+    this.reopenTarget = new ReopenTarget(options.target);
     this.lastWord = new LastWord(options.isInitiator);
     this.receiving = new ReceiveHalf(options.window, earlyWindowBytes);
     if (options.key) this.continuation = new Continuation(options.key, this.sending, this.receiving);
@@ -133,12 +131,8 @@ export class StreamCore implements PlacedStream {
     // A name is asked for anew: nothing of its earlier listen stream counts.
     if (this.target.kind === 'listen') this.receiving = new ReceiveHalf(this.options.window, 0);
     const resume = this.continuation?.reopen();
-    const { target, endpoint, claim } = this;
-    const again = targetOfReopen(target, waitMs, endpoint, claim);
-    this.openPlace(connection, 'reopening', {
-      ...this.describe(again),
-      ...(resume && { resume }),
-    });
+    const again = this.describe(this.reopenTarget.next(waitMs));
+    this.openPlace(connection, 'reopening', { ...again, ...(resume && { resume }) });
   }
 
   /**
@@ -325,9 +319,8 @@ export class StreamCore implements PlacedStream {
 
   /** What the first answer says of how this stream can be opened again. */
   private learn(accept: Accept): void {
-    this.claim = accept.claim ?? 0;
-    this.endpoint = accept.endpoint;
-    if (this.isInitiator && this.endpoint === undefined) this.sending.stopRetaining();
+    this.reopenTarget.learn(accept);
+    if (this.isInitiator && !this.reopenTarget.isKnown) this.sending.stopRetaining();
   }
 
   /** A relay that goes away takes nothing new: that costs a pause. */
@@ -340,7 +333,7 @@ export class StreamCore implements PlacedStream {
 
   get isResumable(): boolean {
     if (this.target.kind === 'listen') return true;
-    const isAgreed = !this.isInitiator || this.endpoint !== undefined || this.phase === 'opening';
+    const isAgreed = !this.isInitiator || this.reopenTarget.isKnown || this.phase === 'opening';
     return this.continuation !== undefined && isAgreed;
   }
 
@@ -381,7 +374,7 @@ export class StreamCore implements PlacedStream {
     this.releasePlace();
     const error = TrunklineError.fromPayload(frame.error);
     // The offer that was accepted again is gone, and the client with it; it will ask again, if it lives.
-    if (!this.isInitiator || mayAskAgain(error, this.endpoint, this.isResumable)) this.keeper.suspended(this);
+    if (!this.isInitiator || this.reopenTarget.mayAskAgain(error, this.isResumable)) this.keeper.suspended(this);
     // Of one that lingers, nothing is left at the other end: it knows that this one is over, and `fail` tells nobody.
     else this.fail(error);
   }
@@ -392,7 +385,7 @@ export class StreamCore implements PlacedStream {
     } catch (error) {
       return this.rejectAnswer(error as TrunklineError);
     }
-    if (this.endpoint === undefined) this.learn(accept);
+    if (!this.reopenTarget.isKnown) this.learn(accept);
     (this.place as StreamPlace).stage = 'live';
     this.goLive(accept.meta);
   }

@@ -87,7 +87,7 @@ test('a stream with megabytes to send lets the platform have its turn every 256 
   core.dataReady(new FakeAttachment(2, 2 * MIB));
   clock.runDeferred();
   const perTurn = connection.sentBytes;
-  expect(perTurn).toBeGreaterThanOrEqual(MIB / 4);
+  expect(perTurn).toBeGreaterThan(MIB / 4 - 64 * 1024);
   expect(perTurn).toBeLessThan(MIB / 4 + 128 * 1024);
   expect(clock.turns).toHaveLength(1);
 
