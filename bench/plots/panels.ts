@@ -102,7 +102,13 @@ function linesOf({ points }: Series, { lines }: Panel, panelIndex: number): Line
       symbolSize: 6,
       lineStyle: { width: 2 },
       // Beside the last point, by turns below and above the line: no legend to look up.
-      endLabel: { show: lines.length > 1, formatter: name, color, align: 'right', offset: [0, index % 2 === 0 ? 14 : -12] },
+      endLabel: {
+        show: lines.length > 1,
+        formatter: name,
+        color,
+        align: 'right',
+        offset: [0, index % 2 === 0 ? 14 : -12],
+      },
     };
   });
 }
