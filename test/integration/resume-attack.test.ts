@@ -23,7 +23,7 @@ checkLeaksAfterEach();
 /** What the opener knows of its stream, and others do not. */
 function secretsOf(stream: TunnelStream) {
   const core = coreOf(stream) as unknown as {
-    endpoint: string;
+    reopenTarget: { endpoint: string };
     continuation: { secret: string; epoch: number; reopen(): Reopen };
   };
   return core;
@@ -57,7 +57,7 @@ async function startAttacked() {
     },
     /** Says so, on a tunnel of its own; resolves with what it is refused with. */
     async attack(resume: object): Promise<string> {
-      const { endpoint } = secretsOf(client);
+      const { endpoint } = secretsOf(client).reopenTarget;
       const target = { kind: 'resume', endpoint, waitMs: 0 };
       attacker.send(open(nextId, target, { uid: client.uid, resume }));
       nextId += 2;
