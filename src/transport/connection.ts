@@ -8,8 +8,17 @@ export interface ConnectionHandlers {
   received(bytes: Uint8Array, isLast: boolean): void;
   /** A text message: the protocol has none (R3). */
   text(): void;
-  /** The connection is over, whoever ended it. Called once, and nothing after it. */
-  closed(error: TrunklineError): void;
+  /**
+   * The connection is over, whoever ended it. Called once, and nothing after it. `end` is what the transport itself said of
+   * its end, where it has such a thing.
+   */
+  closed(error: TrunklineError, end?: ConnectionEnd): void;
+}
+
+/** A WebSocket's closing handshake: 1006 where there was none. */
+export interface ConnectionEnd {
+  code: number;
+  reason: string;
 }
 
 /** One live transport that carries whole messages. Mortal; never reconnects. */
@@ -28,4 +37,7 @@ export interface Connection {
   close(orderly: boolean, reason: string): void;
   /** Ends it now. */
   terminate(): void;
+  /** Stop and start reading what arrives. Missing where the platform cannot (a page's WebSocket). */
+  pause?(): void;
+  resume?(): void;
 }
