@@ -2,7 +2,7 @@
  * Everything the package ships except its types (those are `npm run types`):
  *
  *   dist/index.js           Node          packages stay imports
- *   dist/relay.js  cli.js   Node          share chunks with index.js, so there is one class of each kind in a process
+ *   dist/node.js  relay.js  cli.js   Node  share chunks with index.js, so there is one class of each kind in a process
  *   dist/index.browser.js   bundlers      packages stay imports, Node's stream modules become their npm twins
  *   dist/trunkline.esm.js   pages         self-contained, <script type="module">
  *   dist/trunkline[.min].js pages         self-contained, <script>, global `trunkline`
@@ -24,8 +24,9 @@ const builds: Record<string, BuildOptions> = {
     ...common,
     entryPoints: {
       index: 'src/index.ts',
+      node: 'src/sdk-node/index.ts',
       relay: 'relay/index.ts',
-      cli: 'relay/cli.ts',
+      cli: 'cli/bin.ts',
       'demo-server': 'browser/demo/server.ts',
     },
     outdir: 'dist',

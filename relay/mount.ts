@@ -1,7 +1,7 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { refuseUpgrade } from './upgrade.js';
+import { refuseUpgrade } from '../src/node/refuse-upgrade.js';
 
 export type AnyHttpServer = HttpServer | HttpsServer;
 

@@ -1,16 +1,18 @@
-import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ConnectionCore } from '../src/core/connection.js';
+import { refuseUpgrade } from '../src/node/refuse-upgrade.js';
 import { FAREWELL_PATH } from '../src/protocol/constants.js';
 import { TrunklineError } from '../src/protocol/errors.js';
 import { assertName } from '../src/protocol/names.js';
 import { type Clock, systemClock } from '../src/runtime/clock.js';
+import { DialedTunnel } from '../src/runtime/dialed-tunnel.js';
 import { Driver } from '../src/runtime/driver.js';
 import { reportFailure } from '../src/runtime/failures.js';
+import { hashEndpoint } from '../src/runtime/prove.js';
 import { randomId } from '../src/runtime/random-id.js';
-import { Tunnel } from '../src/runtime/tunnel.js';
+import type { Tunnel } from '../src/runtime/tunnel.js';
 import type { TunnelStream } from '../src/runtime/tunnel-stream.js';
 import type { Connection } from '../src/transport/connection.js';
 import { createMemoryPair } from '../src/transport/memory.js';
@@ -20,7 +22,7 @@ import { type AnyHttpServer, mount, normalizePath } from './mount.js';
 import { type RelayOptions, resolveOptions } from './options.js';
 import { RelayCore } from './relay-core.js';
 import { serveScript } from './script.js';
-import { refuseUpgrade, Upgrader } from './upgrade.js';
+import { Upgrader } from './upgrade.js';
 
 /** A tunnel that has completed its handshake, as the 'connection' event shows it. */
 export interface RelayConnection {
@@ -179,7 +181,7 @@ export class Relay extends EventEmitter {
       this.carry(there, undefined);
       return here;
     };
-    const tunnel = new Tunnel([dial], {}, this.clock);
+    const tunnel = new DialedTunnel([dial], {}, this.clock);
     tunnel.once('close', () => {
       this.local = undefined;
     });
@@ -241,11 +243,6 @@ export class Relay extends EventEmitter {
 
 /** Long enough for tunnels to move one after the other; process managers kill what takes much longer. */
 const DRAIN_GRACE_MS = 30_000;
-
-/** What an endpoint is known by to others: its secret would let them be that endpoint. */
-function hashEndpoint(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex').slice(0, 32);
-}
 
 function goingAway(): TrunklineError {
   return new TrunklineError('GOING_AWAY', 'the relay is closing');

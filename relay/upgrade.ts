@@ -3,6 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { FramedWebSocket } from '../src/node/framed-websocket.js';
+import { offeredProtocols } from '../src/node/offered-protocols.js';
+import { refuseUpgrade } from '../src/node/refuse-upgrade.js';
 import { UpgradedWebSocket } from '../src/node/upgraded-websocket.js';
 import { SUBPROTOCOL } from '../src/protocol/constants.js';
 import type { Connection } from '../src/transport/connection.js';
@@ -38,8 +40,7 @@ export class Upgrader {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, accept: (connection: Connection) => void): void {
     // Between here and `ws` taking over, an error on the raw socket would have no listener.
     socket.on('error', ignore);
-    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
-    if (!offered.includes(SUBPROTOCOL))
+    if (!offeredProtocols(request).includes(SUBPROTOCOL))
       return refuseUpgrade(
         socket,
         400,
@@ -63,16 +64,5 @@ function isDeflating(options: object): boolean {
   return 'perMessageDeflate' in options && Boolean(options.perMessageDeflate);
 }
 
-const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 404: 'Not Found', 503: 'Service Unavailable' };
-
-export function refuseUpgrade(socket: Duplex, status: number, text: string): void {
-  socket.on('error', ignore);
-  // HTTP servers allow half-open sockets, and no longer watch this one: a peer that never closes its side would hold it.
-  socket.once('finish', () => socket.destroy());
-  socket.end(
-    `HTTP/1.1 ${status} ${REASONS[status]}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
-  );
-}
-
-/** The peer of a socket that we are closing may close it first; there is nothing to do about it. */
+/** The peer of a socket that is being upgraded may close it first; there is nothing to do about it. */
 function ignore(): void {}

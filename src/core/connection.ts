@@ -10,6 +10,7 @@ import type { Attachment } from './attachment.js';
 import { buildHello, checkVersion, HANDSHAKE_TIMEOUT_MS, HeldInput, type Identity } from './handshake.js';
 import { KeepAlive } from './keep-alive.js';
 import { Outbox } from './outbox.js';
+import { PingTimes, type RoundTrip } from './ping-times.js';
 import { type Role, StreamTable } from './stream-table.js';
 
 /** Whoever decides what a connection is for: an endpoint's tunnel, or the relay. */
@@ -30,11 +31,13 @@ export interface ConnectionOptions {
   role: Role;
   /** What we announce and enforce. */
   limits: Limits;
-  handshakeTimeoutMs?: number;
+  handshakeTimeoutMs?: number | undefined;
   now: number;
   /** Set to test what happens when the ids run out. */
-  firstLocalId?: number;
+  firstLocalId?: number | undefined;
 }
+
+const UNTIMED_PING = new Uint8Array(8);
 
 /**
  * dialer:    waiting ──receive WELCOME──> open ──> ended
@@ -60,6 +63,9 @@ export class ConnectionCore {
   private unknownFrames = 0;
   /** Called whenever there may be something new to send or a new deadline: wakes whoever drives this connection. */
   onOutput: () => void = () => {};
+  /** Only for who asks for round trips: a relay's connections, of which there are many, keep no such thing. */
+  private pingTimes: PingTimes | undefined;
+  onRoundTrip: (roundTrip: RoundTrip) => void = () => {};
 
   constructor(
     private readonly options: ConnectionOptions,
@@ -171,8 +177,21 @@ export class ConnectionCore {
     if (keepAlive.isDead(now)) {
       this.fail(new TrunklineError('CONNECTION_LOST', 'nothing was heard from the peer past the ping deadline'));
     } else if (keepAlive.takePingDue(now)) {
-      this.outbox.scheduler.queueControl(encodePing(new Uint8Array(8)));
+      this.outbox.scheduler.queueControl(encodePing(this.pingTimes?.next(now).payload ?? UNTIMED_PING));
     }
+  }
+
+  /** Asks for a round trip; its sequence comes back with the time in `onRoundTrip`, if it does. From now on all are timed. */
+  ping(now: number): number {
+    this.pingTimes ??= new PingTimes();
+    const { sequence, payload } = this.pingTimes.next(now);
+    this.send(encodePing(payload));
+    return sequence;
+  }
+
+  /** This side does not read: that nothing was heard says nothing. */
+  inputWithheld(now: number): void {
+    if (this.state.kind === 'open') this.state.keepAlive.heard(now);
   }
 
   nextDeadline(): number {
@@ -336,12 +355,17 @@ export class ConnectionCore {
       case 'PING':
         return this.outbox.scheduler.queueReply(encodePong(frame.payload));
       case 'PONG':
-        return;
+        return this.receivePong(frame.payload, now);
       case 'OPEN':
         return this.dispatchOpen(frame.id, frame.open, now);
       default:
         this.table.find(frame.id)?.receive(frame, now);
     }
+  }
+
+  private receivePong(payload: Uint8Array, now: number): void {
+    const roundTrip = this.pingTimes?.answered(payload, now);
+    if (roundTrip !== undefined) this.onRoundTrip(roundTrip);
   }
 
   /** R20, R21: the first frame of each side. */

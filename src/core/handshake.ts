@@ -11,16 +11,11 @@ export const HANDSHAKE_TIMEOUT_MS = 10_000;
 export const UNAUTHENTICATED_BYTES = 16 * 1024;
 
 /** Who dials: what it shows the acceptor of itself. */
-export type Identity = Pick<Hello, 'token' | 'endpoint'>;
+export type Identity = Pick<Hello, 'token' | 'endpoint' | 'mode' | 'protocols'>;
 
 /** The dialer's first frame. @throws TrunklineError LIMIT_BYTES when the token does not fit (R28) */
-export function buildHello(limits: Limits, { token, endpoint }: Identity): Uint8Array {
-  const frame = encodeHello({
-    version: PROTOCOL_VERSION,
-    limits,
-    ...(token === undefined ? {} : { token }),
-    ...(endpoint === undefined ? {} : { endpoint }),
-  });
+export function buildHello(limits: Limits, identity: Identity): Uint8Array {
+  const frame = encodeHello({ version: PROTOCOL_VERSION, limits, ...identity });
   if (frame.length <= UNAUTHENTICATED_BYTES) return frame;
   throw new TrunklineError('LIMIT_BYTES', `the token makes HELLO ${frame.length} bytes, over ${UNAUTHENTICATED_BYTES}`);
 }

@@ -27,7 +27,8 @@ export class StreamDeadlines {
 
   suspended(stream: StreamCore, now: number): void {
     this.lingering.delete(stream);
-    if (now - (this.settledAt.get(stream) ?? now) >= CALM_MS) stream.fruitlessReopens = 0;
+    const hadPlace = this.suspensions.deadlineOf(stream) === undefined;
+    if (hadPlace && now - (this.settledAt.get(stream) ?? now) >= CALM_MS) stream.fruitlessReopens = 0;
     const delayMs = backoffMs(Math.min(stream.fruitlessReopens, MAX_REOPEN_ATTEMPT), this.random);
     this.suspensions.add(stream, now + this.resumeWindowMs, now + delayMs);
   }

@@ -37,6 +37,8 @@ export interface StreamOptions {
   observer: StreamObserver;
   /** Opened at this end: then this end also opens it again. A listener that accepts an offer is not its initiator. */
   isInitiator: boolean;
+  /** Of one that the peer has opened: where it can be opened again, as ACCEPT says. */
+  returnId?: string | undefined;
   /** With it the stream can be carried on over another connection. */
   key?: ResumeKey | undefined;
   /** Who gives it another place when it has lost one. Without: a stream without a place has failed. */

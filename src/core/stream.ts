@@ -14,6 +14,7 @@ import { type PlacedStream, type Stage, StreamPlace } from './stream-place.js';
 import { nextPhase, type StreamInput, type StreamPhase } from './stream-state.js';
 
 export type { StreamEvent, StreamOptions };
+
 /**
  * A stream at its endpoint: two halves and a phase. It belongs to no connection: it is given a place on one, loses it,
  * and is given another, on which both ends say what they hold and go on from there.
@@ -76,7 +77,6 @@ export class StreamCore implements PlacedStream {
     return this.place?.connection;
   }
 
-  /** Bytes written and not yet copied into a message. */
   /** Bytes of the application's own memory: it may not use it again. */
   get borrowedBytes(): number {
     return this.sending.borrowedBytes;
@@ -143,8 +143,7 @@ export class StreamCore implements PlacedStream {
     const resume = this.takeReopen(open.resume, open.credit);
     this.leavePlace();
     const place = this.takePlace(connection, id);
-    const { meta } = this.options;
-    place.reply((on) => encodeAccept(on, { credit: this.receiving.announce(), meta, resume }));
+    place.reply((on) => encodeAccept(on, { ...this.answer(), resume }));
     this.goLive(null);
   }
 
@@ -192,10 +191,14 @@ export class StreamCore implements PlacedStream {
   accept(extra: Partial<Accept> = {}): void {
     if (this.isClosed) return;
     this.move('send ACCEPT');
-    const { meta } = this.options;
-    this.place?.send((id) => encodeAccept(id, { credit: this.receiving.announce(), meta, ...extra }));
+    this.place?.send((id) => encodeAccept(id, { ...this.answer(), ...extra }));
     this.acknowledgeEnd();
     this.place?.wake();
+  }
+
+  private answer(): Accept {
+    const { meta, returnId } = this.options;
+    return { credit: this.receiving.announce(), meta, endpoint: returnId };
   }
 
   /** The bytes stay the caller's until `drained`. */
@@ -342,19 +345,17 @@ export class StreamCore implements PlacedStream {
     this.lastWord.placeLost();
     if (this.phase === 'closed') return;
     if (this.phase === 'incoming' || !this.isResumable || !this.keeper.survives(error)) return this.fail(error);
-    if (this.target.kind === 'listen' && this.sending.isDone) return this.endUnheard();
+    if (this.target.kind === 'listen' && this.sending.isDone) {
+      // The relay has given the name up already, and only its own END is missing.
+      this.depart();
+      return this.emit({ type: 'closed' });
+    }
     this.receiving.forgetPace();
     if (!this.isShownSuspended && !this.isClosed) {
       this.isShownSuspended = true;
       this.emit({ type: 'suspended', error });
     }
     this.keeper.suspended(this);
-  }
-
-  /** The relay has given the name up already, and only its own END is missing. */
-  private endUnheard(): void {
-    this.depart();
-    this.emit({ type: 'closed' });
   }
 
   /** Believes a re-open, or says no to it; then goes on from what the other end holds. */

@@ -1,208 +1,53 @@
 import { TrunklineError } from '../protocol/errors.js';
-import type { Open, Welcome } from '../protocol/frames.js';
-import { LIMITS_BEFORE_HANDSHAKE, type Limits } from '../protocol/limits.js';
-import { ConnectionCore, type ConnectionOwner } from './connection.js';
-import { isLost } from './lost.js';
-import type { TunnelCoreOptions, TunnelEvent } from './tunnel-options.js';
+import type { Open } from '../protocol/frames.js';
+import type { Limits } from '../protocol/limits.js';
+import type { ConnectionCore } from './connection.js';
+import type { TunnelEvent } from './tunnel-options.js';
+
+/**
+ * connecting ──first connection──> open <──another connection── suspended ──resume window over──> closed
+ *                                   └────────connection lost───────^
+ */
+export type TunnelStateName = 'connecting' | 'open' | 'suspended' | 'closed';
+
+/**
+ * The connections of a tunnel, one after the other: dialed (`DialedConnections`), or taken from a dialer that comes back
+ * (`AcceptedConnections`).
+ */
+export interface TunnelConnections {
+  readonly stateName: TunnelStateName;
+  /** The connection that carries what is opened now. */
+  readonly current: ConnectionCore | undefined;
+  readonly endReason: TrunklineError | undefined;
+  readonly peerLimits: Readonly<Limits>;
+  /**
+   * What this tunnel is known by at both ends, where the peer is its other end and no relay: there a stream that both can
+   * carry on is opened again. Undefined where it ends with its connection.
+   */
+  readonly returnId: string | undefined;
+  /** The peer is known, and takes what is opened. */
+  readonly takesOpens: boolean;
+  /** Nobody waits for the first WELCOME: what is opened goes out behind HELLO. */
+  readonly takesFirstOpens: boolean;
+  /** Whether streams outlive a connection that ended so. */
+  survives(error: TrunklineError): boolean;
+  /** Leaves those that carry nothing any more. */
+  leaveEmpty(): void;
+  finish(error: TrunklineError): void;
+  nextDeadline(): number;
+  advance(now: number): void;
+}
 
 /** Whoever has streams on these connections. */
 export interface ConnectionsUser {
   openReceived(connection: ConnectionCore, id: number, open: Open): void;
   /** There is a new connection; `former` still carries what was on it. */
   welcomed(former: ConnectionCore | undefined): void;
+  /** The peer has no memory of this tunnel: its streams have lost their other ends. */
+  forgotten(): void;
   /** It is all over, and there is no way to tell anybody any more. */
   finished(error: TrunklineError): void;
   tell(event: TunnelEvent): void;
-}
-
-/**
- * connecting ──WELCOME──> open <──WELCOME── suspended ──resume window over──> closed
- *                          └──connection lost──^
- */
-type State =
-  | { kind: 'connecting'; dialsLeft: number }
-  | { kind: 'open' }
-  | { kind: 'suspended'; deadline: number; error: TrunklineError }
-  | { kind: 'closed'; error: TrunklineError };
-
-/**
- * The connections of a tunnel, one after the other: one that carries streams (`current`), beside it one that is being
- * dialed (`candidate`), and older ones that are left as soon as they carry nothing (`leaving`).
- */
-export class TunnelConnections {
-  private state: State;
-  private active: ConnectionCore | undefined;
-  private candidate: ConnectionCore | undefined;
-  private readonly leaving = new Set<ConnectionCore>();
-  /** While the peer of `current` takes nothing new; after that, if it is still there, it is asked again. */
-  private turnedAwayUntil: number | undefined;
-  private lastLimits: Readonly<Limits> = LIMITS_BEFORE_HANDSHAKE;
-  /** Dials in a row that were answered with a no for good. */
-  private refusals = 0;
-
-  constructor(
-    private readonly options: TunnelCoreOptions,
-    /** What makes this endpoint known to a relay, on each of its connections. A secret. */
-    private readonly endpoint: string | undefined,
-    private readonly user: ConnectionsUser,
-  ) {
-    this.state = { kind: 'connecting', dialsLeft: this.addressCount };
-  }
-
-  /** The connection that carries what is opened now. */
-  get current(): ConnectionCore | undefined {
-    return this.active;
-  }
-
-  get stateName(): State['kind'] {
-    return this.state.kind;
-  }
-
-  get endReason(): TrunklineError | undefined {
-    return this.state.kind === 'closed' ? this.state.error : undefined;
-  }
-
-  get peerLimits(): Readonly<Limits> {
-    return this.active?.peerLimits ?? this.lastLimits;
-  }
-
-  /** The peer is known, and takes what is opened. */
-  get takesOpens(): boolean {
-    return this.active?.isOpen === true && this.turnedAwayUntil === undefined;
-  }
-
-  /** Nobody waits for the first WELCOME: what is opened goes out behind HELLO. */
-  get takesFirstOpens(): boolean {
-    return this.state.kind === 'connecting' ? this.active !== undefined : this.takesOpens;
-  }
-
-  /** Whether streams outlive a connection that ended so. */
-  survives(error: TrunklineError): boolean {
-    if (this.options.resumeWindowMs === 0 || this.state.kind === 'closed') return false;
-    return this.state.kind === 'connecting' ? this.state.dialsLeft > 1 : isLost(error);
-  }
-
-  /** A transport is being dialed: this is its connection. @throws TrunklineError LIMIT_BYTES when the token does not fit */
-  dial(): ConnectionCore {
-    const { limits, handshakeTimeoutMs, token, now } = this.options;
-    const connection: ConnectionCore = new ConnectionCore(
-      { role: 'dialer', limits, now: now(), ...(handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs }) },
-      this.ownerOf(() => connection),
-    );
-    connection.hello({ token, endpoint: this.endpoint });
-    this.dropCandidate();
-    if (this.state.kind === 'connecting') this.active = connection;
-    else this.candidate = connection;
-    return connection;
-  }
-
-  /** One dial at a time: an older one that hangs must not come to life, or die, in the place of a newer. */
-  private dropCandidate(): void {
-    const { candidate } = this;
-    if (candidate === undefined) return;
-    this.candidate = undefined;
-    this.leaving.add(candidate);
-    candidate.leave(new TrunklineError('GOING_AWAY', 'another dial took its place'));
-  }
-
-  private ownerOf(connection: () => ConnectionCore): ConnectionOwner {
-    return {
-      helloReceived: () => {
-        throw new TrunklineError('PROTOCOL', 'HELLO at a dialer');
-      },
-      welcomeReceived: (welcome) => this.welcomed(connection(), welcome),
-      openReceived: (id, open) => this.user.openReceived(connection(), id, open),
-      noticeReceived: (error, graceMs, now) => this.turnedAway(connection(), error, graceMs, now),
-      connectionEnded: (error) => this.ended(connection(), error),
-    };
-  }
-
-  private welcomed(connection: ConnectionCore, welcome: Welcome): void {
-    const former = this.active === connection ? undefined : this.active;
-    const isFirst = this.state.kind === 'connecting';
-    this.state = { kind: 'open' };
-    this.active = connection;
-    this.candidate = undefined;
-    this.refusals = 0;
-    this.turnedAwayUntil = undefined;
-    this.lastLimits = connection.peerLimits;
-    if (former) this.leaving.add(former);
-    this.user.tell(isFirst ? { type: 'open', welcome } : { type: 'resumed' });
-    this.user.welcomed(former);
-  }
-
-  private turnedAway(connection: ConnectionCore, error: TrunklineError, graceMs: number, now: number): void {
-    const { resumeWindowMs } = this.options;
-    if (connection !== this.active || resumeWindowMs === 0 || this.turnedAwayUntil !== undefined) return;
-    this.turnedAwayUntil = now + resumeWindowMs;
-    this.user.tell({ type: 'turnedAway', retryAfterMs: Math.min(error.retryAfterMs ?? 0, graceMs) });
-  }
-
-  // ── the end of one, and of all ───────────────────────────────────────────────────────────────────────────────────
-
-  private ended(connection: ConnectionCore, error: TrunklineError): void {
-    if (this.leaving.delete(connection) || this.state.kind === 'closed') return;
-    if (connection === this.candidate) return this.candidateEnded(error);
-    if (connection !== this.active) return;
-    this.active = undefined;
-    if (this.survives(error)) this.lose(error);
-    else this.finish(error);
-  }
-
-  /** A dial came to nothing. What one address refuses another may grant: only if all do, in a row, it is the end. */
-  private candidateEnded(error: TrunklineError): void {
-    this.candidate = undefined;
-    this.refusals = isLost(error) ? 0 : this.refusals + 1;
-    if (this.active === undefined && this.refusals >= this.addressCount) this.finish(error);
-    else this.user.tell({ type: 'dialFailed', error });
-  }
-
-  private lose(error: TrunklineError): void {
-    if (this.state.kind === 'connecting') {
-      this.state.dialsLeft--;
-      this.user.tell({ type: 'dialFailed', error });
-    } else {
-      this.state = { kind: 'suspended', deadline: this.options.now() + this.options.resumeWindowMs, error };
-      this.user.tell({ type: 'suspended', error });
-    }
-  }
-
-  /** Leaves those that carry nothing any more. */
-  leaveEmpty(): void {
-    for (const connection of this.leaving) {
-      if (connection.streamCount === 0)
-        connection.leave(new TrunklineError('GOING_AWAY', 'moved to another connection'));
-    }
-  }
-
-  finish(error: TrunklineError): void {
-    if (this.state.kind === 'closed') return;
-    this.state = { kind: 'closed', error };
-    for (const connection of [this.active, this.candidate, ...this.leaving]) connection?.fail(error);
-    this.active = undefined;
-    this.candidate = undefined;
-    this.user.finished(error);
-    this.user.tell({ type: 'closed', error });
-  }
-
-  // ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  nextDeadline(): number {
-    const ofWindow = this.state.kind === 'suspended' ? this.state.deadline : Number.POSITIVE_INFINITY;
-    return Math.min(ofWindow, this.turnedAwayUntil ?? Number.POSITIVE_INFINITY);
-  }
-
-  advance(now: number): void {
-    if (this.state.kind === 'suspended' && this.state.deadline <= now) {
-      this.finish(expired(this.options.resumeWindowMs, this.state.error));
-    }
-    if (this.turnedAwayUntil !== undefined && this.turnedAwayUntil <= now) this.turnedAwayUntil = undefined;
-  }
-
-  /** How many a dial may go to; once the tunnel has been open, only the resume window counts. */
-  private get addressCount(): number {
-    return this.options.firstDials ?? 1;
-  }
 }
 
 /** The end of a tunnel, or of one stream, that nobody came back for. */

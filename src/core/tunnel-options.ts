@@ -1,5 +1,5 @@
 import type { TrunklineError } from '../protocol/errors.js';
-import type { Offer, Welcome } from '../protocol/frames.js';
+import type { Offer, TunnelMode } from '../protocol/frames.js';
 import type { Limits } from '../protocol/limits.js';
 import type { Json } from '../protocol/meta.js';
 import type { WindowOptions } from './receive-half.js';
@@ -7,7 +7,7 @@ import type { Prove } from './resume-key.js';
 import type { StreamCore, StreamEvent } from './stream.js';
 
 export type TunnelEvent =
-  | { type: 'open'; welcome: Welcome }
+  | { type: 'open' }
   /** Its connection is lost: dial again. Told once for each loss; `dialFailed` for each dial that came to nothing. */
   | { type: 'suspended'; error: TrunklineError }
   | { type: 'dialFailed'; error: TrunklineError }
@@ -32,6 +32,14 @@ export interface TunnelCoreOptions {
   handshakeTimeoutMs?: number | undefined;
   /** How long tunnel and streams outlive their connection, milliseconds; 0: not at all. */
   resumeWindowMs: number;
+  /** Default 'multi'. */
+  mode?: TunnelMode | undefined;
+  /** How long the tunnel may carry nothing, milliseconds. Default 0: for ever. */
+  idleTimeoutMs?: number | undefined;
+  /** What the application wants to speak, the best first. */
+  protocols?: readonly string[] | undefined;
+  /** Set to test what happens when ids grow. */
+  firstLocalId?: number | undefined;
   /** Dials until the tunnel has been open once; after that only the resume window counts. Default 1. */
   firstDials?: number;
 }

@@ -2,40 +2,59 @@ import { TrunklineError, toErrorPayload, toTrunklineError } from '../protocol/er
 import type { Offer, Open, Target } from '../protocol/frames.js';
 import { DEFAULT_LIMITS, type Limits } from '../protocol/limits.js';
 import type { Json } from '../protocol/meta.js';
+import { AcceptedConnections } from './accepted-connections.js';
 import type { ConnectionCore } from './connection.js';
 import { unknownStream } from './continuation.js';
+import { DialedConnections } from './dialed-connections.js';
 import { OpenQueue, type Room } from './open-queue.js';
 import { ResumeKey } from './resume-key.js';
 import { StreamCore, type StreamEvent } from './stream.js';
 import { StreamDeadlines } from './stream-deadlines.js';
 import type { StreamKeeper } from './stream-keeper.js';
-import { type ConnectionsUser, expired, TunnelConnections } from './tunnel-connections.js';
+import { type ConnectionsUser, expired, type TunnelConnections } from './tunnel-connections.js';
 import type { OpenOptions, TunnelCoreOptions, TunnelEvent } from './tunnel-options.js';
+import { UnusedDeadline } from './unused-deadline.js';
 
 export type { OpenOptions, TunnelCoreOptions, TunnelEvent };
 
+/** Who opened a stream, and what it takes to carry it on. */
+interface Origin {
+  isIncoming: boolean;
+  secret?: string | undefined;
+  /** Of one that the peer has opened: where it can be opened again. */
+  returnId?: string | undefined;
+}
+
+function usedUp(): TrunklineError {
+  return new TrunklineError('LIMIT_STREAMS', 'this tunnel is for one stream');
+}
+
 /**
- * An endpoint's tunnel, dialer side: its streams, and who of them is on which of its connections. Events are queued and
- * taken by the driver after each step, so that no application code runs inside the core.
+ * An endpoint's tunnel: its streams, and who of them is on which of its connections. Events are queued and taken by the
+ * driver after each step, so that no application code runs inside the core.
  *
  *   connections   which there are, and what becomes of the tunnel without one
  *   opening       who may be opened now, and who waits
  *   deadlines     until when a stream without a place is waited for
  */
-export class TunnelCore implements StreamKeeper, ConnectionsUser {
-  /** What makes this endpoint known to a relay, on each of its connections. A secret. */
-  readonly endpoint: string | undefined;
-  private readonly connections: TunnelConnections;
+export class TunnelCore<Connections extends TunnelConnections = TunnelConnections>
+  implements StreamKeeper, ConnectionsUser
+{
+  readonly connections: Connections;
   private readonly opening: OpenQueue;
   private readonly deadlines: StreamDeadlines;
   private readonly streams = new Set<StreamCore>();
   /** Those that somebody else opened, for their initiators to find again. */
   private readonly accepted = new Map<string, StreamCore>();
   private events: TunnelEvent[] = [];
+  private readonly unusedDeadline: UnusedDeadline;
 
-  constructor(private readonly options: TunnelCoreOptions) {
-    this.endpoint = options.resumeWindowMs > 0 ? options.randomId() : undefined;
-    this.connections = new TunnelConnections(options, this.endpoint, this);
+  constructor(
+    private readonly options: TunnelCoreOptions,
+    connect: (user: ConnectionsUser) => Connections,
+  ) {
+    this.connections = connect(this);
+    this.unusedDeadline = new UnusedDeadline(options.mode ?? 'multi', options.idleTimeoutMs ?? 0);
     this.opening = new OpenQueue(
       () => this.room(),
       (stream) => this.start(stream, this.connection),
@@ -79,11 +98,6 @@ export class TunnelCore implements StreamKeeper, ConnectionsUser {
     return events;
   }
 
-  /** A transport is being dialed: this is its connection. @throws TrunklineError LIMIT_BYTES when the token does not fit */
-  dial(): ConnectionCore {
-    return this.connections.dial();
-  }
-
   close(error: TrunklineError): void {
     this.connections.finish(error);
   }
@@ -93,7 +107,7 @@ export class TunnelCore implements StreamKeeper, ConnectionsUser {
   nextDeadline(): number {
     if (this.stateName === 'closed') return Number.POSITIVE_INFINITY;
     const retry = this.connections.takesOpens ? this.deadlines.suspensions.nextRetry() : Number.POSITIVE_INFINITY;
-    return Math.min(retry, this.connections.nextDeadline(), this.deadlines.next());
+    return Math.min(retry, this.connections.nextDeadline(), this.deadlines.next(), this.unusedDeadline.next());
   }
 
   /** Does what is due: gives up, and opens again. */
@@ -106,6 +120,8 @@ export class TunnelCore implements StreamKeeper, ConnectionsUser {
       this.opening.advance();
     }
     this.connections.leaveEmpty();
+    const reason = this.unusedDeadline.reason(now);
+    if (reason !== undefined) this.close(new TrunklineError('TUNNEL_CLOSED', reason));
   }
 
   private giveUpIfAny(stream: StreamCore | undefined): boolean {
@@ -158,6 +174,11 @@ export class TunnelCore implements StreamKeeper, ConnectionsUser {
     if (this.accepted.get(stream.uid) === stream) this.accepted.delete(stream.uid);
     this.opening.advance();
     this.connections.leaveEmpty();
+    this.noteIfUnused();
+  }
+
+  private noteIfUnused(): void {
+    if (this.streams.size === 0) this.unusedDeadline.unused(this.options.now(), this.stateName !== 'connecting');
   }
 
   // ── ConnectionsUser ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -174,7 +195,13 @@ export class TunnelCore implements StreamKeeper, ConnectionsUser {
       }
     }
     this.deadlines.suspensions.retryAll(this.options.now());
+    this.noteIfUnused();
     this.advance();
+  }
+
+  /** Who opened here a stream that the peer does not have any more will not come back for it. Ours are asked for, and refused. */
+  forgotten(): void {
+    for (const stream of [...this.accepted.values()]) stream.fail(unknownStream());
   }
 
   finished(error: TrunklineError): void {
@@ -199,16 +226,31 @@ export class TunnelCore implements StreamKeeper, ConnectionsUser {
     }
   }
 
+  /** One that was opened before, and whose answer was never seen, is here already. */
   private take(connection: ConnectionCore, id: number, open: Open): void {
-    const stream = this.createStream(open.uid, open.target, null, undefined, true);
+    const known = this.accepted.get(open.uid);
+    if (known?.currentPhase === 'incoming' && open.resume) this.forgetUnanswered(known);
+    else if (known) return this.resume(connection, id, open);
+    else if (this.unusedDeadline.isUsedUp) return connection.refuse(id, toErrorPayload(usedUp()));
+    const { uid, target, key } = open;
+    const { returnId } = this.connections;
+    const carriedOn = key === undefined || returnId === undefined ? {} : { secret: key, returnId };
+    const stream = this.createStream({ uid, target, meta: null, isIncoming: true, ...carriedOn });
+    if (stream.isResumable) this.accepted.set(uid, stream);
     stream.placeOn(connection, id, open);
     this.tell({ type: 'incoming', stream, meta: open.meta });
+  }
+
+  /** The application has not taken it, and its initiator begins anew, as after a connection that is lost. */
+  private forgetUnanswered(stream: StreamCore): void {
+    stream.leavePlace();
+    stream.fail(new TrunklineError('CONNECTION_LOST', 'it was opened again on another connection'));
   }
 
   private resume(connection: ConnectionCore, id: number, open: Open): void {
     try {
       const stream = this.accepted.get(open.uid);
-      if (stream === undefined) throw unknownStream();
+      if (stream === undefined || stream.currentPhase === 'incoming') throw unknownStream();
       stream.resumeOn(connection, id, open);
     } catch (error) {
       connection.refuse(id, toErrorPayload(toTrunklineError(error, 'INTERNAL')));
@@ -221,8 +263,8 @@ export class TunnelCore implements StreamKeeper, ConnectionsUser {
   /** Opens a stream. What cannot be opened fails like any stream, by its event: callers have one place to look. */
   open(target: Target, meta: Json, options: OpenOptions = {}): StreamCore {
     const uid = options.uid ?? this.options.randomId();
-    const stream = this.createStream(uid, target, meta, this.secretOf(target, options));
     const failure = this.refusalOf(options);
+    const stream = this.createStream({ uid, target, meta, isIncoming: false, secret: this.secretOf(target, options) });
     if (failure !== undefined) stream.fail(failure);
     else if (options.offer) this.acceptOn(stream, options.offer.listener.connection);
     else this.opening.add(stream);
@@ -233,12 +275,13 @@ export class TunnelCore implements StreamKeeper, ConnectionsUser {
   private secretOf(target: Target, { isMortal, offer }: OpenOptions): string | undefined {
     if (isMortal || this.options.resumeWindowMs === 0) return undefined;
     if (offer) return offer.offer.key;
-    return target.kind === 'connect' ? this.options.randomId() : undefined;
+    return target.kind === 'connect' || target.kind === 'plain' ? this.options.randomId() : undefined;
   }
 
   private refusalOf({ offer }: OpenOptions): TrunklineError | undefined {
     const { endReason } = this.connections;
     if (endReason !== undefined) return endReason.clone();
+    if (this.unusedDeadline.isUsedUp) return usedUp();
     if (offer && this.acceptAgain(offer.listener, offer.offer))
       return new TrunklineError('CANCELED', 'that stream is here already');
     const { maxStreams } = this.peerLimits;
@@ -284,14 +327,16 @@ export class TunnelCore implements StreamKeeper, ConnectionsUser {
     }
   }
 
-  private createStream(uid: string, target: Target, meta: Json, secret?: string, isIncoming = false): StreamCore {
+  private createStream(options: { uid: string; target: Target; meta: Json } & Origin): StreamCore {
     const { window, prove, limits } = this.options;
+    const { uid, target, meta, secret, returnId, isIncoming } = options;
     const stream = new StreamCore(
       {
         uid,
         target,
         meta,
         window,
+        returnId,
         isInitiator: !isIncoming && target.kind !== 'accept',
         key: secret === undefined ? undefined : new ResumeKey(secret, uid, prove),
         keeper: this,
@@ -300,6 +345,7 @@ export class TunnelCore implements StreamKeeper, ConnectionsUser {
       isIncoming ? limits.earlyWindowBytes : 0,
     );
     this.streams.add(stream);
+    this.unusedDeadline.used();
     return stream;
   }
 
@@ -325,4 +371,18 @@ export class TunnelCore implements StreamKeeper, ConnectionsUser {
     this.connections.leaveEmpty();
     return true;
   }
+}
+
+export type DialedTunnelCore = TunnelCore<DialedConnections>;
+
+export function createDialedTunnel(options: TunnelCoreOptions): DialedTunnelCore {
+  return new TunnelCore(options, (user) => new DialedConnections(options, user));
+}
+
+export type AcceptedTunnelCore = TunnelCore<AcceptedConnections>;
+
+/** @param canReturn its dialer has shown a secret that it can show again; `id` is made from it */
+export function createAcceptedTunnel(options: TunnelCoreOptions, id: string, canReturn: boolean): AcceptedTunnelCore {
+  const { resumeWindowMs, now } = options;
+  return new TunnelCore(options, (user) => new AcceptedConnections({ id, canReturn, resumeWindowMs, now }, user));
 }

@@ -4,6 +4,7 @@ import { TrunklineError } from '../protocol/errors.js';
 import type { Message } from '../protocol/message-parts.js';
 import type { Connection, ConnectionHandlers } from '../transport/connection.js';
 import { WEBSOCKET_DEFAULTS } from '../transport/dial.js';
+import { dialFailureCode } from '../transport/refused-upgrade.js';
 import { FramedWebSocket, type FramedWebSocketOptions } from './framed-websocket.js';
 import { UpgradedWebSocket } from './upgraded-websocket.js';
 
@@ -13,6 +14,7 @@ export class DialedWebSocket implements Connection {
   readonly copiesMessages = true;
   private readonly shell: UpgradedWebSocket;
   private framed: FramedWebSocket | undefined;
+  private isPaused = false;
 
   /** Dials. @throws what `ws` throws for a URL or options that make no sense */
   constructor(
@@ -23,13 +25,19 @@ export class DialedWebSocket implements Connection {
   }
 
   start(handlers: ConnectionHandlers): void {
+    const { shell } = this;
     let failure: Error | undefined;
-    this.shell.on('error', (error) => {
+    shell.on('error', (error) => {
       failure = error;
     });
-    this.shell.on('close', (code) => handlers.closed(dialError(code, failure)));
-    this.shell.onUpgraded((upgraded) => {
+    shell.on('open', () => {
+      failure = new Error(`the other side speaks no ${SUBPROTOCOL}, or wants extensions: "${shell.extensions}"`);
+      shell.terminate();
+    });
+    shell.on('close', (code, reason) => handlers.closed(dialError(code, failure), { code, reason: reason.toString() }));
+    shell.onUpgraded((upgraded) => {
       this.framed = new FramedWebSocket(upgraded, { ...this.options, role: 'client' });
+      if (this.isPaused) this.framed.pause();
       this.framed.start(handlers);
     });
   }
@@ -40,6 +48,17 @@ export class DialedWebSocket implements Connection {
 
   send(message: Message): void {
     this.framed?.send(message);
+  }
+
+  /** While it is dialing, the handshake goes on; what comes behind it waits. */
+  pause(): void {
+    this.isPaused = true;
+    this.framed?.pause();
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    this.framed?.resume();
   }
 
   close(orderly: boolean, reason: string): void {
@@ -54,8 +73,10 @@ export class DialedWebSocket implements Connection {
 }
 
 function dialError(code: number, failure: Error | undefined): TrunklineError {
+  // A dial that came to nothing at the proxy, say.
+  if (failure instanceof TrunklineError) return failure;
   const detail = failure === undefined ? '' : `: ${failure.message}`;
-  return new TrunklineError('CONNECTION_LOST', `the WebSocket closed with ${code}${detail}`, {
+  return new TrunklineError(dialFailureCode(failure?.message), `the WebSocket closed with ${code}${detail}`, {
     ...(failure === undefined ? {} : { cause: failure }),
   });
 }

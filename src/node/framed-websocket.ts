@@ -3,7 +3,7 @@ import { TrunklineError } from '../protocol/errors.js';
 import { type Message, messageBytes } from '../protocol/message-parts.js';
 import { encodeUtf8 } from '../protocol/utf8.js';
 import { CloseCode, closeReason } from '../transport/close-reason.js';
-import type { Connection, ConnectionHandlers } from '../transport/connection.js';
+import type { Connection, ConnectionEnd, ConnectionHandlers } from '../transport/connection.js';
 import { NODE_HIGH_WATER_BYTES } from '../transport/websocket.js';
 import { fillMaskKey } from './mask-keys.js';
 import { rotateKey } from './masking.js';
@@ -53,9 +53,10 @@ export class FramedWebSocket implements Connection {
   private readonly parser: WebSocketParser;
   private handlers: ConnectionHandlers | undefined;
   private isCloseSent = false;
-  private peerClose: { code: number; reason: string } | undefined;
+  private peerClose: ConnectionEnd | undefined;
   private failure: Error | undefined;
   private wasFull = false;
+  private isPaused = false;
   private readonly fillKey: (key: Buffer) => void;
   private readonly sent = () => this.drained();
 
@@ -88,6 +89,8 @@ export class FramedWebSocket implements Connection {
     socket.setNoDelay?.();
     if (this.head.length > 0) socket.unshift(this.head);
     this.head = NO_BYTES;
+    // A listener for data makes a socket flow, unless it is paused already.
+    if (this.isPaused) socket.pause();
     socket.on('data', (bytes: Buffer) => this.read(bytes));
     socket.on('end', () => socket.end());
     socket.on('close', () => this.closed());
@@ -103,7 +106,21 @@ export class FramedWebSocket implements Connection {
     this.writeFrame(Opcode.binary, message);
   }
 
+  /** What has been read of the socket by then is still handed out. */
+  pause(): void {
+    this.isPaused = true;
+    // Before `start` nobody reads it anyway.
+    if (this.handlers !== undefined) this.socket.pause();
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    if (this.handlers !== undefined) this.socket.resume();
+  }
+
   close(orderly: boolean, reason: string): void {
+    // Or the peer's answer would never be seen.
+    this.resume();
     this.sendClose(orderly ? CloseCode.normal : CloseCode.failed, closeReason(reason));
   }
 
@@ -209,12 +226,13 @@ export class FramedWebSocket implements Connection {
   private closed(): void {
     const handlers = this.handlers;
     this.handlers = undefined;
-    const code = this.peerClose?.code ?? ABNORMAL_CLOSURE;
-    const detail = this.failure?.message || this.peerClose?.reason;
+    const end = this.peerClose ?? { code: ABNORMAL_CLOSURE, reason: '' };
+    const detail = this.failure?.message || end.reason;
     handlers?.closed(
-      new TrunklineError('CONNECTION_LOST', `the WebSocket closed with ${code}${detail ? `: ${detail}` : ''}`, {
+      new TrunklineError('CONNECTION_LOST', `the WebSocket closed with ${end.code}${detail ? `: ${detail}` : ''}`, {
         ...(this.failure === undefined ? {} : { cause: this.failure }),
       }),
+      end,
     );
   }
 }

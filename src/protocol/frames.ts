@@ -9,7 +9,13 @@ export interface Hello {
   token?: string | undefined;
   /** 128 random bits that make this endpoint known again on its next connection. Nobody but the acceptor sees them. */
   endpoint?: string | undefined;
+  /** `stream`: the tunnel is for one stream, and over with it. Default `multi`. */
+  mode?: TunnelMode | undefined;
+  /** What the application wants to speak over the tunnel, the best first: the acceptor picks one. */
+  protocols?: readonly string[] | undefined;
 }
+
+export type TunnelMode = 'multi' | 'stream';
 
 /** When the acceptor pings and when either side declares the connection dead. */
 export interface Heartbeat {
@@ -28,6 +34,12 @@ export interface Welcome {
   relayId: string;
   /** How long this acceptor reserves names and lets re-opens wait for the other endpoint, milliseconds. 0: it does not. */
   resumeWindowMs: number;
+  /** Of an acceptor that is the tunnel's other end, and no relay: what the tunnel is known by. */
+  tunnelId?: string | undefined;
+  /** The acceptor has this tunnel, and its streams, from an earlier connection. */
+  isReturning?: boolean | undefined;
+  /** The one of HELLO's `protocols` that is spoken. */
+  protocol?: string | undefined;
 }
 
 /** What an opener wants. */

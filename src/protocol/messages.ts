@@ -1,7 +1,19 @@
 import { CODES, isErrorCode } from './codes.js';
 import { MAX_OFFSET } from './constants.js';
 import { type ErrorPayload, MAX_APP_CODE_BYTES, MAX_REASON_BYTES, TrunklineError } from './errors.js';
-import type { Accept, Heartbeat, Hello, Offer, Open, Progress, Refuse, Reopen, Target, Welcome } from './frames.js';
+import type {
+  Accept,
+  Heartbeat,
+  Hello,
+  Offer,
+  Open,
+  Progress,
+  Refuse,
+  Reopen,
+  Target,
+  TunnelMode,
+  Welcome,
+} from './frames.js';
 import { canCarryFrames, isLimitInRange, LIMIT_NAMES, LIMITS_BEFORE_HANDSHAKE, type Limits } from './limits.js';
 import type { Json } from './meta.js';
 import { decodeUtf8, truncateUtf8 } from './utf8.js';
@@ -33,7 +45,28 @@ export function readHello(fields: Fields): Hello {
     limits: readLimits(fields, 'HELLO'),
     ...(token === undefined ? {} : { token }),
     ...optional('endpoint', fields, (key) => readId(fields, key, 'HELLO')),
+    ...optional('mode', fields, () => readMode(fields.mode)),
+    ...optional('protocols', fields, () => readProtocols(fields.protocols)),
   };
+}
+
+function readMode(value: unknown): TunnelMode {
+  if (value !== 'multi' && value !== 'stream') throw malformed('HELLO', 'mode is neither multi nor stream');
+  return value;
+}
+
+function readProtocols(value: unknown): string[] {
+  if (!Array.isArray(value) || value.length > MAX_PROTOCOLS || !value.every(isProtocol))
+    throw malformed('HELLO', `protocols are not at most ${MAX_PROTOCOLS} strings of 1 to ${MAX_PROTOCOL_LENGTH}`);
+  return value;
+}
+
+const MAX_PROTOCOLS = 32;
+const MAX_PROTOCOL_LENGTH = 128;
+
+/** The name of what an application speaks. */
+export function isProtocol(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= MAX_PROTOCOL_LENGTH;
 }
 
 export function readWelcome(fields: Fields): Welcome {
@@ -44,6 +77,9 @@ export function readWelcome(fields: Fields): Welcome {
     relayId: readString(fields, 'relayId', 'WELCOME', 128),
     resumeWindowMs:
       fields.resumeWindowMs === undefined ? 0 : readInteger(fields, 'resumeWindowMs', 'WELCOME', 0, MAX_OFFSET),
+    ...optional('tunnelId', fields, (key) => readId(fields, key, 'WELCOME')),
+    ...optional('isReturning', fields, (key) => readBoolean(fields, key, 'WELCOME')),
+    ...optional('protocol', fields, (key) => readString(fields, key, 'WELCOME', MAX_PROTOCOL_LENGTH)),
   };
 }
 
@@ -148,11 +184,9 @@ function readReopen(fields: Fields, frame: string): Reopen {
 }
 
 function readProgress(fields: Fields, frame: string): Progress {
-  const { ended } = fields;
-  if (typeof ended !== 'boolean') throw malformed(frame, 'resume.ended is not a boolean');
   return {
     received: readInteger(fields, 'received', frame, 0, MAX_OFFSET),
-    ended,
+    ended: readBoolean(fields, 'ended', frame),
     proof: readString(fields, 'proof', frame, 128),
   };
 }
@@ -214,6 +248,12 @@ function readInteger(fields: Fields, key: string, frame: string, lowest: number,
     throw malformed(frame, `${key} is not a whole number from ${lowest} to ${highest}`);
   }
   return value as number;
+}
+
+function readBoolean(fields: Fields, key: string, frame: string): boolean {
+  const value = fields[key];
+  if (typeof value !== 'boolean') throw malformed(frame, `${key} is not a boolean`);
+  return value;
 }
 
 function readString(fields: Fields, key: string, frame: string, maxLength: number): string {

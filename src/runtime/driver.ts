@@ -1,9 +1,10 @@
 import type { ConnectionCore } from '../core/connection.js';
 import type { ErrorCode } from '../protocol/codes.js';
 import type { TrunklineError } from '../protocol/errors.js';
-import { messageBytes } from '../protocol/message-parts.js';
-import type { Connection } from '../transport/connection.js';
+import { type Message, messageBytes } from '../protocol/message-parts.js';
+import type { Connection, ConnectionEnd } from '../transport/connection.js';
 import type { Clock } from './clock.js';
+import { RoundTrips } from './round-trips.js';
 
 /** After GOAWAY and close, how long the other side has to close as well before it is cut off. */
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -28,8 +29,14 @@ export class Driver {
   private isYielding = false;
   private isClosing = false;
   private isOver = false;
-  /** Called once, when the transport is closed. */
-  onClosed: () => void = () => {};
+  private isPaused = false;
+  private readonly roundTrips = new RoundTrips();
+  /** Bytes of messages, without what the transport puts around them. */
+  bytesSent = 0;
+  bytesReceived = 0;
+  /** Called once, when the transport is closed; `end` is what the transport says of it. */
+  onClosed: (end?: ConnectionEnd) => void = () => {};
+  onRoundTrip: (roundTripMs: number) => void = () => {};
   private timer: { at: number; cancel: () => void } | undefined;
 
   constructor(
@@ -37,18 +44,23 @@ export class Driver {
     private readonly connection: Connection,
     private readonly clock: Clock,
     /** Deals with what the core has to tell. May give it commands. */
-    private readonly afterStep: () => void,
+    public afterStep: () => void,
   ) {
     core.onOutput = () => this.wake();
+    core.onRoundTrip = ({ sequence, roundTripMs }) => {
+      this.roundTrips.answered(sequence, roundTripMs);
+      this.onRoundTrip(roundTripMs);
+    };
     connection.start({
       writable: () => this.flush(),
       received: (bytes, isLast) => {
         this.turnBytes = 0;
+        this.bytesReceived += bytes.length;
         core.receive(bytes, clock.now(), isLast);
         this.wake();
       },
       text: () => core.receiveText(),
-      closed: (error) => this.closed(error),
+      closed: (error, end) => this.closed(error, end),
     });
     this.armTimer();
   }
@@ -61,6 +73,27 @@ export class Driver {
       this.flushDeferred = false;
       this.flush();
     });
+  }
+
+  /** How long the peer takes to answer, milliseconds. @throws (rejects) TrunklineError why the connection ended; LIMIT_RATE */
+  ping(): Promise<number> {
+    return this.roundTrips.measure(() => this.core.ping(this.clock.now()));
+  }
+
+  /** Cuts the transport off, without a word. */
+  terminate(): void {
+    this.connection.terminate();
+  }
+
+  /** Stops reading, or reads on. False: the platform cannot. */
+  setPaused(isPaused: boolean): boolean {
+    const { connection } = this;
+    if (connection.pause === undefined || connection.resume === undefined) return false;
+    this.isPaused = isPaused;
+    if (isPaused) connection.pause();
+    else connection.resume();
+    this.core.inputWithheld(this.clock.now());
+    return true;
   }
 
   /** Sends now what there is, as far as the transport takes it. */
@@ -81,12 +114,18 @@ export class Driver {
       if (this.turnBytes >= TURN_BYTES) return this.yieldTurn();
       const message = this.core.takeMessage();
       if (message === undefined) return;
-      this.turnBytes += messageBytes(message);
-      this.connection.send(message);
+      this.turnBytes += this.send(message);
       if (this.connection.copiesMessages) this.core.messageCopied();
       this.afterStep();
       if (this.core.hasLittleOutput) return this.yieldTurn();
     }
+  }
+
+  private send(message: Message): number {
+    const bytes = messageBytes(message);
+    this.bytesSent += bytes;
+    this.connection.send(message);
+    return bytes;
   }
 
   private yieldTurn(): void {
@@ -104,19 +143,22 @@ export class Driver {
     if (this.isClosing) return;
     this.isClosing = true;
     const farewell = this.core.takeMessage();
-    if (farewell !== undefined) this.connection.send(farewell);
+    if (farewell !== undefined) this.send(farewell);
     const code = this.core.endReason?.code ?? 'INTERNAL';
+    // The other side's answer is to be read.
+    this.connection.resume?.();
     this.setTimer(this.clock.now() + CLOSE_TIMEOUT_MS, () => this.connection.terminate());
     this.connection.close(ORDERLY.has(code), code);
   }
 
-  private closed(error: TrunklineError): void {
+  private closed(error: TrunklineError, end?: ConnectionEnd): void {
     this.isOver = true;
+    this.roundTrips.end(error);
     this.timer?.cancel();
     this.timer = undefined;
     this.core.lost(error);
     this.afterStep();
-    this.onClosed();
+    this.onClosed(end);
   }
 
   private armTimer(): void {
@@ -127,6 +169,7 @@ export class Driver {
     // A timer that fires too early only looks again; so moving a deadline back costs nothing per message.
     if (this.timer !== undefined && this.timer.at <= at) return;
     this.setTimer(at, () => {
+      if (this.isPaused) this.core.inputWithheld(this.clock.now());
       this.core.advance(this.clock.now());
       this.flush();
     });

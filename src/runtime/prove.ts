@@ -10,3 +10,8 @@ const PROOF_BYTES = 16;
 export function prove(key: string, statement: string): string {
   return bytesToHex(hmac(sha256, utf8ToBytes(key), utf8ToBytes(statement)).subarray(0, PROOF_BYTES));
 }
+
+/** What an endpoint is known by to others: its secret would let them be that endpoint. */
+export function hashEndpoint(secret: string): string {
+  return bytesToHex(sha256(utf8ToBytes(secret)).subarray(0, PROOF_BYTES));
+}

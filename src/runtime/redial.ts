@@ -10,6 +10,10 @@ const STRANDED_MS = 4_000;
 
 /** The longest that a peer can make this side wait: after that it is asked again. */
 const MAX_RETRY_AFTER_MS = 60_000;
+/** Of the time that is left for it, what one pause may use. */
+const LEFT_SHARE = 0.25;
+/** In the end, so often. */
+const LEAST_LEFT_MS = 500;
 /** A connection that lasted shorter than this was no success: whoever drops it at once is not dialed again at once. */
 const STEADY_MS = 1_000;
 
@@ -57,17 +61,22 @@ export class Redial {
     this.cancelTimer = this.clock.setTimer(delayMs, () => this.now());
   }
 
-  /** A dial came to nothing: the next address, once it is time. */
-  afterFailure(retryAfterMs = 0): void {
+  /**
+   * A dial came to nothing: the next address, once it is time.
+   * @param leftMs until the tunnel is given up; a longer and longer pause must not use that up while the peer is back
+   */
+  afterFailure(retryAfterMs = 0, leftMs = Number.POSITIVE_INFINITY): void {
     this.next();
     this.failures++;
     // Another address has said nothing of the kind yet.
     const isNew = this.failures % this.dials.length !== 0;
-    this.after(isNew ? backoffMs(this.round, this.random) : this.delayMs(retryAfterMs));
+    this.after(this.delayMs(isNew ? 0 : retryAfterMs, leftMs));
   }
 
-  private delayMs(retryAfterMs: number): number {
-    return Math.max(backoffMs(this.round, this.random), Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
+  private delayMs(retryAfterMs: number, leftMs = Number.POSITIVE_INFINITY): number {
+    const longestMs = Math.max(leftMs * LEFT_SHARE, LEAST_LEFT_MS);
+    const ownMs = Math.min(backoffMs(this.round, this.random), longestMs);
+    return Math.max(ownMs, Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
   }
 
   /** How often all addresses have failed. */
@@ -85,7 +94,9 @@ export class Redial {
     this.index = (this.index + 1) % this.dials.length;
   }
 
+  /** There is a connection: whatever was to be dialed for the one before would only take its place. */
   succeeded(): void {
+    this.cancelDial();
     this.openedAt = this.clock.now();
   }
 
@@ -116,9 +127,13 @@ export class Redial {
   }
 
   cancel(): void {
+    this.cancelDial();
+    this.cancelHopping();
+  }
+
+  private cancelDial(): void {
     this.cancelTimer?.();
     this.cancelTimer = undefined;
-    this.cancelHopping();
   }
 
   private cancelHopping(): void {

@@ -18,6 +18,10 @@ export interface TunnelOptions {
    * Default 120,000. 0: not at all; nothing is kept to be sent again, and a lost connection is CONNECTION_LOST.
    */
   resumeWindowMs?: number | undefined;
+  /** The same as `resumeWindowMs`, for who knows it from elsewhere by this name. */
+  keepBrokenTunnelMs?: number | undefined;
+  /** The tunnel closes when it has carried no stream for so long, milliseconds. Default 0: never. */
+  idleTimeoutMs?: number | undefined;
   /** Node's buffer mark of every stream, bytes, each direction. Default 65,536. */
   highWaterMarkBytes?: number | undefined;
 }
@@ -32,18 +36,28 @@ export interface ResolvedTunnelOptions {
   window: WindowOptions;
   handshakeTimeoutMs: number | undefined;
   resumeWindowMs: number;
+  idleTimeoutMs: number;
   highWaterMarkBytes: number | undefined;
 }
 
-/** @throws RangeError naming the option that is out of range */
+/** @throws RangeError naming the option that is out of range, TypeError for two that contradict each other */
 export function resolveTunnelOptions(options: TunnelOptions): ResolvedTunnelOptions {
   const limits = resolveLimits(options.limits);
-  const { token, handshakeTimeoutMs, highWaterMarkBytes, resumeWindowMs = DEFAULT_RESUME_WINDOW_MS } = options;
+  const { token, handshakeTimeoutMs, highWaterMarkBytes, idleTimeoutMs = 0 } = options;
+  const resumeWindowMs = resolveResumeWindow(options);
   assertWhole('handshakeTimeoutMs', handshakeTimeoutMs ?? 1, 1);
   assertWhole('highWaterMarkBytes', highWaterMarkBytes ?? 0);
-  assertWhole('resumeWindowMs', resumeWindowMs);
+  assertWhole('idleTimeoutMs', idleTimeoutMs);
   const window = resolveWindow(options, limits.earlyWindowBytes);
-  return { token, limits, window, handshakeTimeoutMs, resumeWindowMs, highWaterMarkBytes };
+  return { token, limits, window, handshakeTimeoutMs, resumeWindowMs, idleTimeoutMs, highWaterMarkBytes };
+}
+
+function resolveResumeWindow({ resumeWindowMs, keepBrokenTunnelMs }: TunnelOptions): number {
+  if (resumeWindowMs !== undefined && keepBrokenTunnelMs !== undefined)
+    throw new TypeError('resumeWindowMs and keepBrokenTunnelMs are the same: give one of them');
+  const window = resumeWindowMs ?? keepBrokenTunnelMs ?? DEFAULT_RESUME_WINDOW_MS;
+  assertWhole(resumeWindowMs === undefined ? 'keepBrokenTunnelMs' : 'resumeWindowMs', window);
+  return window;
 }
 
 export function assertWhole(name: string, value: number, lowest = 0): void {

@@ -1,22 +1,17 @@
 import type { ConnectionCore } from '../core/connection.js';
 import type { StreamCore, StreamEvent } from '../core/stream.js';
-import { type OpenOptions, TunnelCore, type TunnelEvent } from '../core/tunnel.js';
-import { TrunklineError, toTrunklineError } from '../protocol/errors.js';
-import type { Target } from '../protocol/frames.js';
+import type { OpenOptions, TunnelCore, TunnelEvent } from '../core/tunnel.js';
+import { TrunklineError } from '../protocol/errors.js';
+import type { Target, TunnelMode } from '../protocol/frames.js';
 import { type Json, normalizeMeta } from '../protocol/meta.js';
-import type { Connection } from '../transport/connection.js';
-import { type Clock, systemClock } from './clock.js';
+import type { Connection, ConnectionEnd } from '../transport/connection.js';
+import type { Clock } from './clock.js';
 import { Driver } from './driver.js';
 import { Outcome, reportFailure } from './failures.js';
 import { EventEmitter } from './node-stream.js';
-import { onLeave, onWake } from './page-lifecycle.js';
-import { prove } from './prove.js';
-import { randomId } from './random-id.js';
-import { type Dial, Redial } from './redial.js';
-import { assertWhole, type ResolvedTunnelOptions, resolveTunnelOptions, type TunnelOptions } from './tunnel-options.js';
+import { onLeave } from './page-lifecycle.js';
+import { assertWhole, type ResolvedTunnelOptions } from './tunnel-options.js';
 import { type StreamOwner, TunnelStream } from './tunnel-stream.js';
-
-export type { TunnelOptions };
 
 /** A stream that somebody else than a Duplex shows (a listener's own stream). @internal */
 export type StreamHandler = (event: StreamEvent) => void;
@@ -27,52 +22,64 @@ export type StreamHandler = (event: StreamEvent) => void;
  */
 export type TunnelState = TunnelCore['stateName'];
 
+export interface CreateStreamOptions {
+  /** Any JSON value, shown to the peer as `stream.meta`. At most 8 KiB of JSON. */
+  meta?: unknown;
+  /** False: a lost connection ends the stream, and nothing is kept to be sent again. Default: as the tunnel. */
+  resume?: boolean | undefined;
+}
+
 /**
  * One lasting relation to a relay or another peer; carries every stream of this process to it, and outlives the
  * connections that it does so with.
  *
  * Events: 'open'; 'suspend'(TrunklineError) when its connection is lost and 'resume' when it has another;
- * 'stream'(TunnelStream) when the peer opens one; 'error'(TrunklineError) when the tunnel fails, only if somebody listens;
- * 'close'(TrunklineError), always, with the reason (TUNNEL_CLOSED after `close()`, RESUME_EXPIRED when no connection came
- * about within the resume window).
+ * 'stream'(TunnelStream) when the peer opens one; 'connection.close'({ code, reason }) when a WebSocket of it has closed;
+ * 'error'(TrunklineError) when the tunnel fails, only if somebody listens; 'close'(TrunklineError), always, with the reason
+ * (TUNNEL_CLOSED after `close()`, RESUME_EXPIRED when no connection came about within the resume window).
  */
-export class Tunnel extends EventEmitter implements StreamOwner {
+export abstract class Tunnel extends EventEmitter implements StreamOwner {
   /** @internal */
   readonly clock: Clock;
-  private readonly core: TunnelCore;
-  private readonly options: ResolvedTunnelOptions;
-  private readonly redial: Redial;
-  private readonly drivers = new Set<Driver>();
+  /** `stream`: it is for one stream, and over with it. */
+  readonly mode: TunnelMode;
+  protected readonly core: TunnelCore;
+  protected readonly options: ResolvedTunnelOptions;
+  private readonly drivers = new Map<ConnectionCore, Driver>();
   private readonly openedOutcome = new Outcome<void>();
   private readonly closedOutcome = new Outcome<TrunklineError>();
   private readonly handlers = new Map<StreamCore, StreamHandler>();
-  private unsubscribes: (() => void)[] = [];
+  private stopLeaving = () => {};
   private timer: { at: number; cancel: () => void } | undefined;
   private isHandlingEvents = false;
   private streamsTold = false;
+  private hasPaused = false;
+  private lastRttMs: number | undefined;
+  /** Of connections that are over. */
+  private formerBytes = { sent: 0, received: 0 };
 
-  /** @internal Use `connectTunnel`. Nothing is dialed for options that make no sense: no socket is left behind. */
-  constructor(dials: readonly Dial[], options: TunnelOptions = {}, clock: Clock = systemClock) {
+  /** @internal */
+  protected constructor(core: TunnelCore, options: ResolvedTunnelOptions & { mode: TunnelMode }, clock: Clock) {
     super();
     this.clock = clock;
-    this.options = resolveTunnelOptions(options);
-    const { limits, window, resumeWindowMs, handshakeTimeoutMs, token } = this.options;
-    this.core = new TunnelCore({
-      limits,
-      window,
-      resumeWindowMs,
-      handshakeTimeoutMs,
-      token,
-      randomId,
-      random: Math.random,
-      now: () => clock.now(),
-      prove,
-      firstDials: dials.length,
-    });
-    this.redial = new Redial(dials, clock, Math.random, (dial) => this.dial(dial));
-    this.redial.now();
-    this.unsubscribes = [onWake(() => this.redial.wake()), onLeave(() => this.leave())];
+    this.core = core;
+    this.options = options;
+    this.mode = options.mode;
   }
+
+  /** @internal Nothing of it is left behind before this has been called. */
+  protected begin(): void {
+    this.stopLeaving = onLeave(() => this.leave());
+  }
+
+  /**
+   * What the tunnel is known by at both ends, the same on each of its connections: 32 hexadecimal digits. Undefined before
+   * 'open', and on a tunnel to a relay. Not a secret: who knows it cannot take the tunnel over.
+   */
+  abstract get id(): string | undefined;
+
+  /** The one of `protocols` that the acceptor has picked. */
+  abstract get protocol(): string | undefined;
 
   /** 'connecting', 'open', 'suspended' (its connection is lost, and it dials again) or 'closed'. */
   get state(): TunnelState {
@@ -95,12 +102,73 @@ export class Tunnel extends EventEmitter implements StreamOwner {
   }
 
   /**
-   * Opens a stream to the peer itself; it ends with its connection. A relay is no endpoint and answers FORBIDDEN: use
-   * `StreamClient` there.
-   * @throws TrunklineError LIMIT_BYTES when meta is too large, TypeError when it is no JSON value
+   * Opens a stream to the peer itself. A relay is no endpoint and answers FORBIDDEN: use `StreamClient` there. Past the
+   * peer's limit of streams it fails with LIMIT_STREAMS.
+   * @param onAccepted called once the peer has taken the stream
+   * @throws TrunklineError LIMIT_BYTES when meta is too large; TypeError when it is no JSON value, or for an unknown option
    */
-  createStream(options: { meta?: unknown } = {}): TunnelStream {
-    return this.openStream({ kind: 'plain' }, options.meta, undefined);
+  createStream(options: CreateStreamOptions = {}, onAccepted?: (stream: TunnelStream) => void): TunnelStream {
+    const { meta, resume = true, ...unknown } = options;
+    const [stranger] = Object.keys(unknown);
+    // Somebody's meta, given without saying so, would be lost without a word.
+    if (stranger !== undefined) throw new TypeError(`createStream takes { meta, resume }, and not ${stranger}`);
+    const stream = this.openStream({ kind: 'plain' }, meta, undefined, { isMortal: !resume });
+    if (onAccepted) stream.once('open', () => onAccepted(stream));
+    return stream;
+  }
+
+  /**
+   * How long the peer takes to answer, milliseconds.
+   * @throws (rejects) TrunklineError CONNECTION_LOST without a connection, or when it is lost before the answer; LIMIT_RATE
+   *   when 32 are unanswered
+   */
+  async ping(): Promise<number> {
+    return this.openDriver().ping();
+  }
+
+  /** The last round trip that was measured, milliseconds: by `ping()`, or by the heartbeat at the side that was dialed. */
+  get rttMs(): number | undefined {
+    return this.lastRttMs;
+  }
+
+  /** Bytes of all messages that were handed to its connections, with their headers; without what a WebSocket adds. */
+  get bytesSent(): number {
+    let sum = this.formerBytes.sent;
+    for (const driver of this.drivers.values()) sum += driver.bytesSent;
+    return sum;
+  }
+
+  /** The same for what has arrived. */
+  get bytesReceived(): number {
+    let sum = this.formerBytes.received;
+    for (const driver of this.drivers.values()) sum += driver.bytesReceived;
+    return sum;
+  }
+
+  get isPaused(): boolean {
+    return this.hasPaused;
+  }
+
+  /**
+   * Stops reading what arrives, of all streams at once (one alone stops by itself when nobody reads it). The peer's pings
+   * are not answered meanwhile: past its heartbeat's deadline it takes the connection for lost.
+   * @throws TypeError in a page, whose WebSocket cannot; TrunklineError CONNECTION_LOST without a connection
+   */
+  pause(): void {
+    this.setPaused(true);
+  }
+
+  /** Reads on. */
+  resume(): void {
+    if (this.hasPaused) this.setPaused(false);
+  }
+
+  /**
+   * Cuts the connection off, without a word to the peer. The tunnel takes that for a lost connection: it goes on over the
+   * next one, or is over if it has no resume window.
+   */
+  terminate(): void {
+    for (const driver of [...this.drivers.values()]) driver.terminate();
   }
 
   /**
@@ -154,35 +222,62 @@ export class Tunnel extends EventEmitter implements StreamOwner {
 
   // ── connections ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-  private dial(dial: Dial): void {
-    // First: a token that does not fit leaves no socket behind.
-    const connection = this.core.dial();
-    let transport: Connection;
-    try {
-      transport = dial();
-    } catch (error) {
-      return this.dialThrew(connection, error);
-    }
+  /** @internal Pumps the core of one of its connections over its transport. */
+  protected drive(connection: ConnectionCore, transport: Connection): void {
     const driver = new Driver(connection, transport, this.clock, () => this.handleEvents());
-    this.drivers.add(driver);
-    driver.onClosed = () => this.drivers.delete(driver);
+    this.adopt(connection, driver);
     driver.wake();
   }
 
-  /** What the first dial throws is the caller's to see; a later one has failed like any other. */
-  private dialThrew(connection: ConnectionCore, error: unknown): void {
-    if (this.unsubscribes.length === 0) throw error;
-    connection.lost(toTrunklineError(error, 'CONNECTION_LOST'));
-    this.clock.defer(() => this.handleEvents());
+  /** @internal */
+  protected adopt(connection: ConnectionCore, driver: Driver): void {
+    this.drivers.set(connection, driver);
+    driver.onRoundTrip = (roundTripMs) => {
+      this.lastRttMs = roundTripMs;
+    };
+    // Who drove it before it was this tunnel's waits for its end as well.
+    const tellFormer = driver.onClosed;
+    driver.onClosed = (end) => {
+      tellFormer(end);
+      this.connectionClosed(connection, driver, end);
+    };
+  }
+
+  private connectionClosed(connection: ConnectionCore, driver: Driver, end: ConnectionEnd | undefined): void {
+    this.drivers.delete(connection);
+    this.formerBytes.sent += driver.bytesSent;
+    this.formerBytes.received += driver.bytesReceived;
+    if (end !== undefined) this.guard(() => this.emit('connection.close', end));
+  }
+
+  private openDriver(): Driver {
+    const { connection } = this.core;
+    const driver = connection?.isOpen === true ? this.drivers.get(connection) : undefined;
+    if (driver === undefined) throw new TrunklineError('CONNECTION_LOST', `the tunnel is ${this.state}`);
+    return driver;
+  }
+
+  private setPaused(isPaused: boolean): void {
+    if (this.state !== 'open' && !isPaused) this.hasPaused = false;
+    else if (this.openDriver().setPaused(isPaused)) this.hasPaused = isPaused;
+    else throw new TypeError("a page's WebSocket cannot stop reading; its streams can");
+  }
+
+  /** What was paused is, on another connection as well. That one may be lost by now, and another is yet to come. */
+  private stayPaused(): void {
+    const { connection } = this.core;
+    if (this.hasPaused && connection !== undefined) this.drivers.get(connection)?.setPaused(true);
   }
 
   /** The page or process ends now: what is to be said must be on its way when this returns. */
   private leave(): void {
-    const { endpoint } = this.core;
-    if (endpoint !== undefined) this.redial.current.farewell?.(endpoint);
+    this.beforeLeaving();
     this.core.close(new TrunklineError('TUNNEL_CLOSED', 'the other side has left'));
-    for (const driver of [...this.drivers]) driver.flush();
+    for (const driver of [...this.drivers.values()]) driver.flush();
   }
+
+  /** @internal */
+  protected beforeLeaving(): void {}
 
   private armTimer(): void {
     const at = this.core.nextDeadline();
@@ -200,7 +295,8 @@ export class Tunnel extends EventEmitter implements StreamOwner {
 
   // ── events ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  private handleEvents(): void {
+  /** @internal */
+  handleEvents(): void {
     // An application may, from inside an event, do what leads here again; the outer loop goes on with what that made.
     if (this.isHandlingEvents) return;
     this.isHandlingEvents = true;
@@ -212,9 +308,15 @@ export class Tunnel extends EventEmitter implements StreamOwner {
     } finally {
       this.isHandlingEvents = false;
     }
-    if (this.redial.hasChoice) this.redial.setStranded(this.core.isStranded);
+    this.afterEvents();
     this.armTimer();
   }
+
+  /** @internal What is to be done when everything has been told. */
+  protected afterEvents(): void {}
+
+  /** @internal What becomes of its connections, before the application is told. */
+  protected abstract connectionEvent(event: TunnelEvent): void;
 
   /** What an application's listener throws is thrown where it can be seen, and keeps no other stream from its events. */
   private guard(action: () => void): void {
@@ -228,30 +330,26 @@ export class Tunnel extends EventEmitter implements StreamOwner {
   }
 
   private handle(event: TunnelEvent): void {
+    this.connectionEvent(event);
     switch (event.type) {
       case 'open':
-        this.redial.succeeded();
         this.openedOutcome.resolve();
         this.emit('open');
         return;
       case 'suspended':
-        this.redial.afterLoss(event.error.retryAfterMs);
         this.emit('suspend', event.error);
         return;
       case 'resumed':
-        this.redial.succeeded();
+        this.stayPaused();
         this.emit('resume');
         return;
-      case 'dialFailed':
-        return this.redial.afterFailure(event.error.retryAfterMs);
-      case 'turnedAway':
-        return this.redial.afterNotice(event.retryAfterMs);
       case 'incoming':
         return this.handleIncoming(event.stream, event.meta);
       case 'stream':
         return this.handleStream(event.stream, event.event);
       case 'closed':
         return this.handleClosed(event.error);
+      default:
     }
   }
 
@@ -275,15 +373,14 @@ export class Tunnel extends EventEmitter implements StreamOwner {
   }
 
   /** Somebody will learn of the end without the 'error' event. */
-  private get isWatched(): boolean {
+  protected get isWatched(): boolean {
     return (
       this.streamsTold || this.listenerCount('close') > 0 || this.openedOutcome.wasAsked || this.closedOutcome.wasAsked
     );
   }
 
   private handleClosed(error: TrunklineError): void {
-    this.redial.cancel();
-    for (const unsubscribe of this.unsubscribes) unsubscribe();
+    this.stopLeaving();
     this.openedOutcome.reject(error);
     this.closedOutcome.resolve(error);
     try {
@@ -292,4 +389,15 @@ export class Tunnel extends EventEmitter implements StreamOwner {
       this.emit('close', error);
     }
   }
+
+  declare on: TunnelEvents<this>;
+  declare once: TunnelEvents<this>;
+}
+
+interface TunnelEvents<Self> {
+  (event: 'open' | 'resume', listener: () => void): Self;
+  (event: 'suspend' | 'error' | 'close', listener: (error: TrunklineError) => void): Self;
+  (event: 'stream', listener: (stream: TunnelStream) => void): Self;
+  (event: 'connection.close', listener: (end: ConnectionEnd) => void): Self;
+  (event: string, listener: (...args: never[]) => void): Self;
 }

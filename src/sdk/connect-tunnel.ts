@@ -1,8 +1,9 @@
 import { type DialOptions, dialConnection } from '../runtime/dial-connection.js';
+import { DialedTunnel, type DialedTunnelOptions } from '../runtime/dialed-tunnel.js';
 import { sendFarewell } from '../runtime/farewell.js';
-import { Tunnel, type TunnelOptions } from '../runtime/tunnel.js';
+import type { Tunnel } from '../runtime/tunnel.js';
 
-export interface ConnectTunnelOptions extends TunnelOptions, DialOptions {}
+export interface ConnectTunnelOptions extends DialedTunnelOptions, DialOptions {}
 
 /**
  * Dials a relay and returns the tunnel at once; what is opened on it meanwhile waits for the handshake. Once it has been
@@ -19,7 +20,7 @@ export function connectTunnel(
 ): Tunnel {
   const urls = (Array.isArray(url) ? url : [url]).map((each) => toWebSocketUrl(each));
   if (urls.length === 0) throw new TypeError('a tunnel needs at least one URL');
-  return new Tunnel(
+  return new DialedTunnel(
     urls.map((each) =>
       Object.assign(() => dialConnection(each, options), {
         farewell: (endpoint: string) => sendFarewell(each, endpoint),

@@ -2,7 +2,8 @@ import { SUBPROTOCOL } from '../protocol/constants.js';
 import { TrunklineError } from '../protocol/errors.js';
 import { joinMessage, type Message } from '../protocol/message-parts.js';
 import { CloseCode, closeReason } from './close-reason.js';
-import type { Connection, ConnectionHandlers } from './connection.js';
+import type { Connection, ConnectionEnd, ConnectionHandlers } from './connection.js';
+import { dialFailureCode } from './refused-upgrade.js';
 
 /** The part of WebSocket that a browser's and `ws`'s have in common, and what `ws` adds where it is there. */
 export interface SocketLike {
@@ -14,6 +15,9 @@ export interface SocketLike {
   close(code?: number, reason?: string): void;
   /** `ws` only. Where it is there, `send` takes a callback that says when the bytes have left the process. */
   terminate?(): void;
+  /** `ws` only. */
+  pause?(): void;
+  resume?(): void;
   addEventListener(type: 'open', listener: () => void): void;
   addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void;
   addEventListener(type: 'error', listener: (event: { message?: string; error?: unknown }) => void): void;
@@ -32,6 +36,10 @@ export class WebSocketConnection implements Connection {
   readonly announcesWritable: boolean;
   /** A page's `send` takes a copy; `ws` may deflate later, or write to its socket what it was given. */
   readonly copiesMessages: boolean;
+  /** Not there at all, not even as undefined, where the socket has none. */
+  declare readonly pause?: () => void;
+  declare readonly resume?: () => void;
+  private isPaused = false;
   private handlers: ConnectionHandlers | undefined;
   private readonly highWaterBytes: number;
   private wasFull = false;
@@ -44,6 +52,16 @@ export class WebSocketConnection implements Connection {
     this.highWaterBytes = this.announcesWritable ? NODE_HIGH_WATER_BYTES : PAGE_HIGH_WATER_BYTES;
     // Blobs would have to be read asynchronously and cost two to three times as much; `ws` hands out Buffers uncopied.
     socket.binaryType = this.announcesWritable ? 'nodebuffer' : 'arraybuffer';
+    if (socket.pause && socket.resume) {
+      this.pause = () => {
+        this.isPaused = true;
+        socket.pause?.();
+      };
+      this.resume = () => {
+        this.isPaused = false;
+        socket.resume?.();
+      };
+    }
   }
 
   start(handlers: ConnectionHandlers): void {
@@ -71,6 +89,8 @@ export class WebSocketConnection implements Connection {
   }
 
   close(orderly: boolean, reason: string): void {
+    // Or the peer's answer would never be seen.
+    this.resume?.();
     this.socket.close(orderly ? CloseCode.normal : CloseCode.failed, closeReason(reason));
   }
 
@@ -85,6 +105,8 @@ export class WebSocketConnection implements Connection {
       this.terminate();
       return;
     }
+    // `ws` forgets what it was told while it was dialing.
+    if (this.isPaused) this.socket.pause?.();
     this.handlers?.writable();
   }
 
@@ -100,14 +122,20 @@ export class WebSocketConnection implements Connection {
     this.handlers?.writable();
   }
 
-  private closed(event: { code: number; reason: string }): void {
+  private closed({ code, reason }: ConnectionEnd): void {
     const handlers = this.handlers;
     this.handlers = undefined;
-    const detail = this.failure?.message || event.reason;
-    handlers?.closed(
-      new TrunklineError('CONNECTION_LOST', `the WebSocket closed with ${event.code}${detail ? `: ${detail}` : ''}`, {
-        ...(this.failure?.error === undefined ? {} : { cause: this.failure.error }),
-      }),
-    );
+    handlers?.closed(this.lossError(code, reason), { code, reason });
+  }
+
+  private lossError(code: number, reason: string): TrunklineError {
+    const cause = this.failure?.error;
+    // Who dialed knows better than `ws` what it was.
+    if (cause instanceof TrunklineError) return cause;
+    const detail = this.failure?.message || reason;
+    const text = `the WebSocket closed with ${code}${detail ? `: ${detail}` : ''}`;
+    return new TrunklineError(dialFailureCode(this.failure?.message), text, {
+      ...(cause === undefined ? {} : { cause }),
+    });
   }
 }

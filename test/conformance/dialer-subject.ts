@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { expect } from 'vitest';
 import type { ConnectionCore } from '../../src/core/connection.js';
 import type { StreamCore } from '../../src/core/stream.js';
-import { TunnelCore } from '../../src/core/tunnel.js';
+import { createDialedTunnel, type DialedTunnelCore } from '../../src/core/tunnel.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
 import type { Offer, Target } from '../../src/protocol/frames.js';
 import { resolveLimits } from '../../src/protocol/limits.js';
@@ -16,14 +16,14 @@ const prove = (key: string, statement: string): string =>
   createHmac('sha256', key).update(statement).digest('hex').slice(0, 32);
 
 export class DialerSubject extends EndpointSubject {
-  private readonly tunnel: TunnelCore;
+  private readonly tunnel: DialedTunnelCore;
   private readonly connections = new Map<string, ConnectionCore>();
   /** The last offer that each listen stream told of. */
   private readonly offers = new Map<StreamCore, Offer>();
 
-  constructor({ limits, windowBytes = 65_536, handshakeTimeoutMs, resumeWindowMs = 0 }: Configuration) {
+  constructor({ limits, windowBytes = 65_536, handshakeTimeoutMs, resumeWindowMs = 0, mode }: Configuration) {
     super();
-    this.tunnel = new TunnelCore({
+    this.tunnel = createDialedTunnel({
       limits: resolveLimits(limits),
       window: { windowBytes, maxWindowBytes: windowBytes },
       randomId: nextId,
@@ -31,13 +31,14 @@ export class DialerSubject extends EndpointSubject {
       now: () => this.now,
       prove,
       resumeWindowMs,
+      mode,
       ...(handshakeTimeoutMs ? { handshakeTimeoutMs } : {}),
     });
     this.connect(ONLY);
   }
 
   connect(name: string): void {
-    this.connections.set(name, this.tunnel.dial());
+    this.connections.set(name, this.tunnel.connections.dial());
   }
 
   connection(name: string): ConnectionCore {

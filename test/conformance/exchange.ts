@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { resolveOptions } from '../../relay/options.js';
 import { RelayCore } from '../../relay/relay-core.js';
 import type { ConnectionCore } from '../../src/core/connection.js';
-import { TunnelCore } from '../../src/core/tunnel.js';
+import { createDialedTunnel, type DialedTunnelCore } from '../../src/core/tunnel.js';
 import { DEFAULT_LIMITS } from '../../src/protocol/limits.js';
 import { prove } from '../../src/runtime/prove.js';
 import { takeMessage } from '../support/take-message.js';
@@ -14,8 +14,8 @@ export class Exchange {
   private readonly relay: RelayCore;
   private readonly client = createTunnel('c');
   private readonly listener = createTunnel('a');
-  private readonly clientConnection = this.client.dial();
-  private readonly listenerConnection = this.listener.dial();
+  private readonly clientConnection = this.client.connections.dial();
+  private readonly listenerConnection = this.listener.connections.dial();
   private readonly atClient: ConnectionCore;
   private readonly atListener: ConnectionCore;
 
@@ -111,8 +111,8 @@ function numbered(digit: string): () => string {
   return () => digit.repeat(30) + (++count).toString(16).padStart(2, '0');
 }
 
-function createTunnel(digit: string): TunnelCore {
-  return new TunnelCore({
+function createTunnel(digit: string): DialedTunnelCore {
+  return createDialedTunnel({
     limits: DEFAULT_LIMITS,
     window: { windowBytes: 262_144, maxWindowBytes: 262_144 },
     randomId: numbered(digit),

@@ -51,7 +51,7 @@ class Run {
   ) {
     if (vector.role === 'decoder') throw new RangeError('a decoder has no connection');
     this.subject = createSubject(vector.role, vector.configure);
-    if (vector.role !== 'relay') this.outboxes.set(ONLY, []);
+    if (vector.role === 'acceptor' || vector.role === 'dialer') this.outboxes.set(ONLY, []);
   }
 
   run(): void {
@@ -91,7 +91,7 @@ class Run {
       expectFrames(this.takeOutbox(name), [{ type: 'HELLO', id: 0 }], this.bound);
       return this.send(name, this.file.welcome);
     }
-    if (this.vector.role === 'relay') this.connect(name);
+    if (this.vector.role !== 'acceptor') this.connect(name);
     if (endpoint !== undefined) this.bound.set('$endpoint', endpoint);
     this.send(name, endpoint === undefined ? this.file.hello : this.file.helloAs);
     this.collect();

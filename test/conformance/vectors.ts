@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Target } from '../../src/protocol/frames.js';
+import type { Target, TunnelMode } from '../../src/protocol/frames.js';
 import type { Json } from '../../src/protocol/meta.js';
 import type { WireFrame } from './wire.js';
 
@@ -17,7 +17,7 @@ export interface VectorFile {
 export interface Vector {
   id: string;
   rules: string[];
-  role: 'decoder' | 'acceptor' | 'dialer' | 'relay';
+  role: 'decoder' | 'acceptor' | 'dialer' | 'host' | 'relay';
   title: string;
   configure?: Configuration;
   steps: Step[];
@@ -30,6 +30,8 @@ export interface Configuration {
   windowBytes?: number;
   /** How long names and streams outlive their connection. Default 0: not at all. */
   resumeWindowMs?: number;
+  /** Of a dialer's tunnel. Default `multi`. */
+  mode?: TunnelMode;
   /** The acceptor answers HELLO at the command `welcome` only. */
   decidesLater?: boolean;
 }

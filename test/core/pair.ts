@@ -3,7 +3,7 @@ import { DEFAULT_WINDOW, type WindowOptions } from '../../src/core/receive-half.
 import { ResumeKey } from '../../src/core/resume-key.js';
 import { StreamCore, type StreamEvent } from '../../src/core/stream.js';
 import { NO_KEEPER, type StreamKeeper } from '../../src/core/stream-keeper.js';
-import { TunnelCore, type TunnelEvent } from '../../src/core/tunnel.js';
+import { createDialedTunnel, type DialedTunnelCore, type TunnelEvent } from '../../src/core/tunnel.js';
 import type { Open } from '../../src/protocol/frames.js';
 import { DEFAULT_LIMITS, type Limits } from '../../src/protocol/limits.js';
 import { takeMessage } from '../support/take-message.js';
@@ -42,7 +42,7 @@ export interface Opened {
  */
 export class Pair {
   readonly clock = new VirtualClock();
-  readonly tunnel: TunnelCore;
+  readonly tunnel: DialedTunnelCore;
   /** The two ends of the connection that was dialed last. */
   near!: ConnectionCore;
   far!: ConnectionCore;
@@ -53,7 +53,7 @@ export class Pair {
   isWelcoming = true;
 
   constructor(private readonly options: PairOptions = {}) {
-    this.tunnel = new TunnelCore({
+    this.tunnel = createDialedTunnel({
       limits: { ...DEFAULT_LIMITS, ...options.near },
       window: options.window ?? DEFAULT_WINDOW,
       randomId: nextId,
@@ -68,7 +68,7 @@ export class Pair {
 
   /** Another connection; the one before is left as it is. */
   dial(): void {
-    this.near = this.tunnel.dial();
+    this.near = this.tunnel.connections.dial();
     const limits = { ...DEFAULT_LIMITS, ...this.options.far };
     const far: ConnectionCore = new ConnectionCore(
       { role: 'acceptor', limits, now: this.clock.now() },

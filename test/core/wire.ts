@@ -2,7 +2,7 @@ import type { ConnectionCore } from '../../src/core/connection.js';
 import { DEFAULT_WINDOW, type WindowOptions } from '../../src/core/receive-half.js';
 import { ResumeKey, type Side } from '../../src/core/resume-key.js';
 import type { StreamCore } from '../../src/core/stream.js';
-import { TunnelCore } from '../../src/core/tunnel.js';
+import { createDialedTunnel, type DialedTunnelCore } from '../../src/core/tunnel.js';
 import { encodeAccept, encodeOffer, encodeOpen, encodeWelcome } from '../../src/protocol/encode.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
 import type { Accept, Frame, Offer, Open, Reopen } from '../../src/protocol/frames.js';
@@ -19,12 +19,12 @@ export const ENDPOINT = 'there';
 /** The relay's end of a tunnel's connections, spoken frame by frame, allowed or not. */
 export class Wire {
   readonly clock = new VirtualClock();
-  readonly tunnel: TunnelCore;
+  readonly tunnel: DialedTunnelCore;
   connection!: ConnectionCore;
   private nextRemoteId = 2;
 
   constructor(options: { resumeWindowMs?: number; firstDials?: number; window?: WindowOptions } = {}) {
-    this.tunnel = new TunnelCore({
+    this.tunnel = createDialedTunnel({
       limits: DEFAULT_LIMITS,
       window: DEFAULT_WINDOW,
       randomId: nextId,
@@ -47,7 +47,7 @@ export class Wire {
   }
 
   dial(): void {
-    this.connection = this.tunnel.dial();
+    this.connection = this.tunnel.connections.dial();
     this.nextRemoteId = 2;
   }
 

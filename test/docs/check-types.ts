@@ -21,6 +21,7 @@ const OPTIONS: ts.CompilerOptions = {
   skipLibCheck: true,
   paths: {
     trunkline: [resolve('src/index.ts')],
+    'trunkline/node': [resolve('src/sdk-node/index.ts')],
     'trunkline/relay': [resolve('relay/index.ts')],
     express: [resolve('test/docs/express-stub.ts')],
   },

@@ -14,12 +14,12 @@ const PATIENCE_MS = 15_000;
  * although it closes its tunnel.
  */
 export async function runBlocks(blocks: Block[], patienceMs = PATIENCE_MS): Promise<string[]> {
-  const bringsRelay = blocks.some(({ text }) => text.includes(`'trunkline/relay'`));
+  const bringsServer = blocks.some(({ text }) => /'trunkline\/(relay|node)'|listen\(8080\)/.test(text));
   const server = createServer();
   const relay = createRelay().install(server);
   const port = await listen(server);
-  // A block that makes its own relay wants the port for itself.
-  if (bringsRelay) await close(server);
+  // A block that makes its own server wants the port for itself.
+  if (bringsServer) await close(server);
   mkdirSync(CACHE, { recursive: true });
   // Inside the project, so that what the blocks import by name is found.
   const folder = mkdtempSync(`${CACHE}/docs-`);
@@ -31,7 +31,7 @@ export async function runBlocks(blocks: Block[], patienceMs = PATIENCE_MS): Prom
     await Promise.all(programs.map(({ program }) => program.stop()));
     rmSync(folder, { recursive: true });
     await relay.close();
-    if (!bringsRelay) await close(server);
+    if (!bringsServer) await close(server);
   }
 }
 

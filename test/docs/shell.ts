@@ -1,18 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { interpret } from '../../relay/cli-main.js';
+import { interpret } from '../../cli/main.js';
 
 const SCRIPTS: Record<string, string> = JSON.parse(readFileSync('package.json', 'utf8')).scripts;
 
 /** What is wrong with a shell command of the documentation. Nothing is run: names, files and flags are checked. */
 export function shellProblems(text: string): string[] {
-  const commands = text.split(/\n|&&|\|/).map((command) => command.trim());
+  // Where it goes to and comes from is no part of a command.
+  const commands = text.split(/\n|&&|\|/).map((command) => command.replace(/\s[<>]{1,2}\s*\S+/g, '').trim());
   return commands.filter((command) => command !== '').flatMap(problemsOf);
 }
 
 function problemsOf(command: string): string[] {
   const [program, ...args] = command.split(/\s+/);
   switch (program) {
+    // Other people's.
     case 'echo':
+    case 'psql':
+    case 'tar':
       return [];
     case 'npm':
       return npmProblems(command, args);

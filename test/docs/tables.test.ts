@@ -1,11 +1,15 @@
 /** The tables of the documents say what the sources say, and leave nothing out. */
 import { describe, expect, test } from 'vitest';
-import { relayCommand } from '../../relay/cli-relay.js';
+import type { Command } from '../../cli/command.js';
+import type { Flags } from '../../cli/flags.js';
+import { COMMANDS } from '../../cli/main.js';
+import { TUNNEL_FLAGS } from '../../cli/tunnel.js';
 import { Counters, toStats } from '../../relay/counters.js';
 import * as relayEntry from '../../relay/index.js';
 import { resolveOptions } from '../../relay/options.js';
 import * as entry from '../../src/index.js';
 import { isLimitInRange, LIMIT_NAMES } from '../../src/protocol/limits.js';
+import * as nodeEntry from '../../src/sdk-node/index.js';
 import { readDocument } from './documents.js';
 import { codeOf, tableOf } from './markdown.js';
 
@@ -81,19 +85,52 @@ test('every counter has its line in the glossary', () => {
   expect(tableOf(relayPage, 'counter').map(([name]) => codeOf(name))).toEqual(counters);
 });
 
-test('every flag of `trunkline relay` is in the README, with its default', () => {
-  const flags = Object.entries(relayCommand.flags).map(([name, flag]) => {
-    const long = `\`--${name}${flag.value ? ` ${flag.value}` : ''}\``;
-    return [flag.short ? `${long}, \`-${flag.short}\`` : long, flag.default ? `\`${flag.default}\`` : 'off'];
+describe('the command line', () => {
+  const page = readDocument('docs/command-line.md');
+  const listed = (head: string) => tableOf(page, head).map(([flag, value]) => [flag, value]);
+  const rowsOf = (flags: Flags) =>
+    Object.entries(flags).map(([name, flag]) => {
+      const long = `\`--${name}${flag.value ? ` ${flag.value}` : ''}\``;
+      const sources = [flag.env && `$${flag.env}`, flag.default].filter((source) => source);
+      const none = flag.value ? 'none' : 'off';
+      return [
+        flag.short ? `${long}, \`-${flag.short}\`` : long,
+        sources.map((source) => `\`${source}\``).join(', or ') || none,
+      ];
+    });
+  const isCommon = ([name, flag]: [string, Flags[string]]) => TUNNEL_FLAGS[name] === flag;
+
+  test.each(Object.entries<Command>(COMMANDS))(
+    'every word and flag of %s is listed, with its default',
+    (name, command) => {
+      const words = ['trunkline', name, ...command.positionals.map((positional) => positional.name)];
+      const own = Object.entries(command.flags).filter((entry) => !isCommon(entry));
+      expect(listed(`\`${words.join(' ')}\``)).toEqual(rowsOf(Object.fromEntries(own)));
+      const common = Object.entries(command.flags).filter(isCommon);
+      expect(common).toHaveLength(name === 'relay' ? 0 : Object.keys(TUNNEL_FLAGS).length);
+    },
+  );
+
+  test('and what they have in common', () => {
+    expect(listed('for all but relay')).toEqual(rowsOf(TUNNEL_FLAGS));
   });
-  expect(tableOf(readme, '`trunkline relay`').map(([flag, value]) => [flag, value])).toEqual(flags);
+
+  test('every command is in the README', () => {
+    const named = readme.inlineCode.map(({ text }) => text).concat(readme.blocks.map(({ text }) => text));
+    for (const name of Object.keys(COMMANDS)) {
+      expect(
+        named.some((text) => text.includes(`trunkline ${name}`)),
+        name,
+      ).toBe(true);
+    }
+  });
 });
 
 test('every export is in the README, and nothing else is called one', () => {
   const named = new Set(tableOf(readme, 'export').flatMap(([cell]) => cell?.match(/(?<=`)\w+/g) ?? []));
   const described = [...readme.anchors].join(' ');
   const isDescribed = (name: string) => named.has(name) || described.includes(name.toLowerCase());
-  const exported = [...Object.keys(entry), ...Object.keys(relayEntry)];
+  const exported = [entry, nodeEntry, relayEntry].flatMap((module) => Object.keys(module));
   expect(exported.filter((name) => !isDescribed(name))).toEqual([]);
   expect([...named].filter((name) => name !== 'trunkline' && !exported.includes(name))).toEqual([]);
 });

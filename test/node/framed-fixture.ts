@@ -6,7 +6,7 @@ import { type ClientOptions, WebSocket, WebSocketServer } from 'ws';
 import { Upgrader } from '../../relay/upgrade.js';
 import { DialedWebSocket } from '../../src/node/dialed-websocket.js';
 import type { TrunklineError } from '../../src/protocol/errors.js';
-import type { Connection, ConnectionHandlers } from '../../src/transport/connection.js';
+import type { Connection, ConnectionEnd, ConnectionHandlers } from '../../src/transport/connection.js';
 import { listenOnFreePort } from '../support/free-port.js';
 import { until } from '../support/until.js';
 
@@ -14,6 +14,8 @@ import { until } from '../support/until.js';
 export class Told implements ConnectionHandlers {
   readonly messages: Buffer[] = [];
   readonly ends: TrunklineError[] = [];
+  /** What the closing handshake said, of each of `ends`. */
+  readonly handshakes: (ConnectionEnd | undefined)[] = [];
   texts = 0;
   writables = 0;
   private parts: Uint8Array[] = [];
@@ -46,9 +48,10 @@ export class Told implements ConnectionHandlers {
     this.texts++;
   }
 
-  closed(error: TrunklineError): void {
+  closed(error: TrunklineError, end?: ConnectionEnd): void {
     this.note('closed');
     this.ends.push(error);
+    this.handshakes.push(end);
   }
 
   /** Of the message that is still coming. */

@@ -98,7 +98,7 @@ describe('the method of ws that is overridden', () => {
         expect(upgraded).toBeDefined();
       });
     });
-    const peer = new WebSocket(`ws://127.0.0.1:${await listen(server)}`);
+    const peer = new WebSocket(`ws://127.0.0.1:${await listen(server)}`, ['trunkline.1']);
     await once(peer, 'open');
     await until(() => upgraded !== undefined, 'the upgrade');
     const received = once(upgraded!.socket, 'data') as Promise<[Buffer]>;
@@ -107,5 +107,57 @@ describe('the method of ws that is overridden', () => {
     upgraded!.socket.destroy();
     await once(peer, 'close');
     expect(events).toEqual([]);
+  });
+});
+
+describe('an ordinary WebSocket of `ws`, that keeps its socket, is', () => {
+  /** Says something in both directions, and goodbye. */
+  async function expectOrdinary(one: WebSocket, other: WebSocket): Promise<void> {
+    for (const [from, to] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const heard = once(to, 'message') as Promise<[Buffer, boolean]>;
+      from.send('hello');
+      expect([(await heard)[0].toString(), (await heard)[1]]).toEqual(['hello', false]);
+    }
+    const pong = once(one, 'pong');
+    one.ping();
+    await pong;
+    const closed = [once(one, 'close'), once(other, 'close')];
+    one.close(3001, 'done');
+    for (const [code, reason] of await Promise.all(closed)) expect([code, String(reason)]).toEqual([3001, 'done']);
+  }
+
+  const agreements: [string, string[], object, object][] = [
+    ['another subprotocol', ['chat'], {}, { perMessageDeflate: false }],
+    ['another one, which the server prefers', ['trunkline.1', 'chat'], {}, { perMessageDeflate: false }],
+    ['none', [], {}, { perMessageDeflate: false }],
+    ['ours, and deflate', ['trunkline.1'], { perMessageDeflate: true }, { perMessageDeflate: true }],
+  ];
+
+  it.each(agreements)('one of a server that agreed on %s', async (_, protocols, ws, peerOptions) => {
+    const server = createServer();
+    const handleProtocols = (offered: Set<string>) => (offered.has('chat') ? 'chat' : [...offered][0] || false);
+    const wsServer = new WebSocketServer({ server, handleProtocols, ...ws, WebSocket: UpgradedWebSocket });
+    const accepted = once(wsServer, 'connection') as Promise<[UpgradedWebSocket]>;
+    const peer = new WebSocket(`ws://127.0.0.1:${await listen(server)}`, protocols, peerOptions);
+    const [webSocket] = await accepted;
+    webSocket.onUpgraded(() => expect.unreachable('the socket was given away'));
+    await once(peer, 'open');
+    expect([webSocket.givesSocketAway, webSocket.readyState]).toEqual([false, WebSocket.OPEN]);
+    await expectOrdinary(webSocket, peer);
+    expect(wsServer.clients.size).toBe(0);
+  });
+
+  it.each(agreements)('one of a client that agreed on %s', async (_, protocols, ws, peerOptions) => {
+    const server = createServer();
+    const handleProtocols = (offered: Set<string>) => (offered.has('chat') ? 'chat' : [...offered][0] || false);
+    const connected = once(wsServerOn(server, { handleProtocols, ...ws }), 'connection') as Promise<[WebSocket]>;
+    const webSocket = new UpgradedWebSocket(`ws://127.0.0.1:${await listen(server)}`, protocols, peerOptions);
+    webSocket.onUpgraded(() => expect.unreachable('the socket was given away'));
+    await once(webSocket, 'open');
+    expect(webSocket.givesSocketAway).toBe(false);
+    await expectOrdinary(webSocket, (await connected)[0]);
   });
 });

@@ -1,17 +1,15 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { duplexPair } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { DialedWebSocket } from '../../src/node/dialed-websocket.js';
 import { dialConnection } from '../../src/runtime/dial-connection.js';
+import { FOR_LOCALHOST } from '../support/certificates.js';
 import { checkLeaksAfterEach } from '../support/leak-check.js';
+import { startRelay } from '../support/relay-fixture.js';
 import { seededBytes } from '../support/seeded-bytes.js';
 import { until } from '../support/until.js';
 import { cleanUpAfterEach, cleanups, dial, echoes, peerEchoes, startEcho } from './echo-fixture.js';
@@ -51,6 +49,38 @@ describe('where `ws` itself reads and writes', () => {
     },
   );
 
+  it('deflate is not offered by a client of ours that was not asked for it', async () => {
+    const server = createServer();
+    const offers: (string | undefined)[] = [];
+    wsServerOn(server, { perMessageDeflate: true }).on('connection', (peer, request) => {
+      offers.push(request.headers['sec-websocket-extensions'], peer.extensions);
+      peer.on('message', (message) => peer.send(message));
+    });
+    const { connection, told } = dial(await listen(server));
+    expect(connection).toBeInstanceOf(DialedWebSocket);
+    await echoes(connection, told);
+    expect(offers).toEqual([undefined, '']);
+  });
+
+  it('deflate carries a tunnel, in fewer bytes', async () => {
+    const fixture = await startRelay({ ws: { perMessageDeflate: true } });
+    const sockets: Socket[] = [];
+    fixture.server.on('connection', (socket: Socket) => sockets.push(socket));
+    const client = fixture.dial({ ws: { perMessageDeflate: true } });
+    await client.opened;
+    const pair = await fixture.pair('NAME', { client });
+    const received: Buffer[] = [];
+    pair.server.on('data', (bytes: Buffer) => received.push(bytes));
+    pair.server.end();
+    pair.client.resume();
+    const sent = Buffer.alloc(1_000_000, 'what is said again and again');
+    pair.client.end(sent);
+    await once(pair.server, 'end');
+    expect(Buffer.concat(received).equals(sent)).toBe(true);
+    expect(sockets[0]!.bytesRead).toBeGreaterThan(0);
+    expect(sockets[0]!.bytesRead).toBeLessThan(200_000);
+  });
+
   it("an application's own class works in a server of ours", async () => {
     class OwnWebSocket extends WebSocket {}
     const { port, connections } = await startEcho({ WebSocket: OwnWebSocket });
@@ -77,23 +107,9 @@ describe('where `ws` itself reads and writes', () => {
 });
 
 describe('TLS', () => {
-  function certificate(): { key: Buffer; cert: Buffer } {
-    const directory = mkdtempSync(join(tmpdir(), 'trunkline-wss-'));
-    const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
-    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
-    execFileSync('openssl', ['req', '-x509', '-days', '2', ...curve, ...subject, '-keyout', key, '-out', cert], {
-      stdio: 'ignore',
-    });
-    const files = { key: readFileSync(key), cert: readFileSync(cert) };
-    rmSync(directory, { recursive: true });
-    return files;
-  }
-
   it('carries both of our ends, however much, and the close', async () => {
-    const { key, cert } = certificate();
-    const { port, connections } = await startEcho({}, createHttpsServer({ key, cert }));
-    const { connection, told } = dial(port, { ca: cert }, 'wss');
+    const { port, connections } = await startEcho({}, createHttpsServer(FOR_LOCALHOST));
+    const { connection, told } = dial(port, { ca: FOR_LOCALHOST.cert }, 'wss');
     expect(connection).toBeInstanceOf(DialedWebSocket);
     await echoes(connection, told);
     for (let count = 0; count < 40; count++) connection.send([seededBytes(count, 0, 64 * 1024)]);
@@ -106,7 +122,7 @@ describe('TLS', () => {
   });
 
   it('refuses a certificate that nobody vouches for', async () => {
-    const { port } = await startEcho({}, createHttpsServer(certificate()));
+    const { port } = await startEcho({}, createHttpsServer(FOR_LOCALHOST));
     const { told } = dial(port, {}, 'wss');
     await until(() => told.ends.length > 0, 'closed');
     expect(told.ends[0]!.message).toContain('self-signed certificate');

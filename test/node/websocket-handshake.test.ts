@@ -2,13 +2,14 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { DialedWebSocket } from '../../src/node/dialed-websocket.js';
 import { Opcode } from '../../src/node/websocket-frames.js';
 import { listenOnFreePort } from '../support/free-port.js';
 import { checkLeaksAfterEach } from '../support/leak-check.js';
 import { seededBytes } from '../support/seeded-bytes.js';
 import { until } from '../support/until.js';
 import { cleanUpAfterEach, cleanups, dial, echoes, startEcho, startTcp, switching } from './echo-fixture.js';
-import { closeAfterEach, listen, Told, upgraderOn } from './framed-fixture.js';
+import { closeAfterEach, listen, Told, upgraderOn, wsServerOn } from './framed-fixture.js';
 import { wsFrame } from './ws-internals.js';
 
 checkLeaksAfterEach();
@@ -86,6 +87,31 @@ describe('a handshake that fails is told once, and in words', () => {
     const { told } = dial(await startTcp((socket, request) => socket.write(switching(request, 'other'))));
     await until(() => told.ends.length > 0, 'closed');
     expect(told.ends[0]!.message).toContain('subprotocol');
+  });
+
+  it.each([
+    ['none of our subprotocols', { handleProtocols: () => false }, {}, 'Server sent no subprotocol'],
+    ['another', { handleProtocols: () => 'chat' }, {}, 'Server sent an invalid subprotocol'],
+    [
+      'an extension that was not asked for',
+      { perMessageDeflate: true },
+      { perMessageDeflate: true },
+      'wants extensions',
+    ],
+  ])('a server that agreed on %s', async (_, server, ws, detail) => {
+    const httpServer = createServer();
+    const closed: number[] = [];
+    wsServerOn(httpServer, server).on('connection', (peer) => peer.on('close', (code: number) => closed.push(code)));
+    const told = new Told();
+    const connection = new DialedWebSocket(`ws://127.0.0.1:${await listen(httpServer)}`, ws as object);
+    connection.start(told);
+    await until(() => told.ends.length > 0 && closed.length > 0, 'closed, on both sides');
+    expect(told.ends[0]!.message).toContain(detail);
+    expect([told.writables, told.ends[0]!.code, told.handshakes]).toEqual([
+      0,
+      'CONNECTION_LOST',
+      [{ code: 1006, reason: '' }],
+    ]);
   });
 
   it.each(['close', 'terminate'] as const)('%s before there is an answer', async (method) => {

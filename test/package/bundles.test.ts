@@ -6,11 +6,11 @@ import { describe, expect, test } from 'vitest';
 
 /** In bytes. A budget is raised on purpose, in the commit that needs it, never to make a test pass. */
 const BUDGETS: Record<string, { size: number; gzip: number }> = {
-  'trunkline.js': { size: 482_000, gzip: 97_500 },
-  'trunkline.min.js': { size: 207_500, gzip: 63_800 },
-  'trunkline.esm.js': { size: 207_500, gzip: 63_800 },
-  'index.browser.js': { size: 163_000, gzip: 41_000 },
-  'demo/demo.js': { size: 233_500, gzip: 72_300 },
+  'trunkline.js': { size: 557_000, gzip: 115_000 },
+  'trunkline.min.js': { size: 246_000, gzip: 76_000 },
+  'trunkline.esm.js': { size: 246_000, gzip: 76_000 },
+  'index.browser.js': { size: 234_000, gzip: 59_500 },
+  'demo/demo.js': { size: 242_000, gzip: 75_500 },
 };
 
 const SELF_CONTAINED = ['trunkline', 'trunkline.min', 'trunkline.esm', 'demo'];

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { violations } from './import-rules.js';
 
 function sources(): string[] {
-  return ['src', 'relay', 'browser', 'e2e', 'examples']
+  return ['src', 'relay', 'cli', 'browser', 'e2e', 'examples']
     .filter((folder) => existsSync(folder))
     .flatMap((folder) => readdirSync(folder, { recursive: true }).map((name) => `${folder}/${name}`))
     .map((path) => path.replaceAll('\\', '/'))
@@ -21,6 +21,8 @@ describe('the checker goes red for', () => {
     ['an import against the order of rooms', 'src/protocol/x.ts', `import { a } from '../core/a.js';`],
     ['a room reached around its neighbour', 'src/transport/x.ts', `export * from '../runtime/a.js';`],
     ['the relay using the sdk', 'relay/x.ts', `import { a } from '../src/sdk/a.js';`],
+    ['the relay using the command line', 'relay/x.ts', `import { a } from '../cli/main.js';`],
+    ['the command line using what users cannot', 'cli/x.ts', `import { a } from '../src/sdk/a.js';`],
     ['a type-only import', 'src/core/x.ts', `import type { A } from '../sdk/a.js';`],
     ['an import type', 'src/core/x.ts', `type A = import('../sdk/a.js').A;`],
     ['a dynamic import', 'src/core/x.ts', `const a = await import('../sdk/a.js');`],

@@ -68,8 +68,8 @@ test.each(['tsconfig.node.json', 'tsconfig.page.json'])('a user type-checks agai
   expect(result.status).toBe(0);
 });
 
-test('Node loads both entries', () => {
-  const script = `await import('trunkline'); await import('trunkline/relay')`;
+test('Node loads every entry', () => {
+  const script = `await import('trunkline'); await import('trunkline/node'); await import('trunkline/relay')`;
   const args = ['--input-type=module', '--eval', script];
   const result = spawnSync(process.execPath, args, { cwd: packed.project, encoding: 'utf8' });
   expect(result.stderr).toBe('');
@@ -92,6 +92,6 @@ test.each(['trunkline', 'trunkline/browser'])('a bundler takes %s into a page', 
   expect(await bundleForPages(specifier)).not.toMatch(/from\s*["']/);
 });
 
-test('a bundler refuses the relay in a page', async () => {
-  await expect(bundleForPages('trunkline/relay')).rejects.toThrow(/Could not resolve "trunkline\/relay"/);
+test.each(['trunkline/node', 'trunkline/relay'])('a bundler refuses %s in a page', async (specifier) => {
+  await expect(bundleForPages(specifier)).rejects.toThrow(`Could not resolve "${specifier}"`);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ConnectionCore, type ConnectionOwner } from '../../src/core/connection.js';
-import { TunnelCore } from '../../src/core/tunnel.js';
+import { createDialedTunnel } from '../../src/core/tunnel.js';
 import { encodeHello, encodeWelcome } from '../../src/protocol/encode.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
 import { DEFAULT_LIMITS } from '../../src/protocol/limits.js';
@@ -112,7 +112,7 @@ test('an endpoint with streams in every phase neither throws nor finds a defect 
   announce('tunnel', runs * MESSAGES_PER_CONNECTION);
   for (let run = 0; run < runs; run++) {
     const window = { windowBytes: 100_000, maxWindowBytes: 100_000 };
-    const tunnel = new TunnelCore({
+    const tunnel = createDialedTunnel({
       limits: DEFAULT_LIMITS,
       window,
       randomId: () => random.id(),
@@ -122,7 +122,7 @@ test('an endpoint with streams in every phase neither throws nor finds a defect 
       // Half of them would carry their streams on, and find out that there is nobody to do it with.
       resumeWindowMs: run % 2 === 0 ? 60_000 : 0,
     });
-    const connection = tunnel.dial();
+    const connection = tunnel.connections.dial();
     const streams = [
       tunnel.open({ kind: 'plain' }, null),
       tunnel.open({ kind: 'connect', name: 'n', waitMs: 0 }, null),

@@ -1,5 +1,5 @@
 import type { StreamCore } from '../../src/core/stream.js';
-import type { TunnelCore, TunnelEvent } from '../../src/core/tunnel.js';
+import type { DialedTunnelCore, TunnelEvent } from '../../src/core/tunnel.js';
 import type { Offer } from '../../src/protocol/frames.js';
 import type { SeededRandom } from '../support/seeded-random.js';
 import type { Machine } from '../support/simulated-network.js';
@@ -21,7 +21,7 @@ export class ModelTunnel implements Machine {
   private dialAt = NEVER;
 
   constructor(
-    readonly core: TunnelCore,
+    readonly core: DialedTunnelCore,
     readonly name: string,
     /** The one it is bound to, in worlds where tunnels do not move. */
     readonly relayIndex: number,

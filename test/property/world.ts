@@ -1,5 +1,5 @@
 import type { StreamCore, StreamEvent } from '../../src/core/stream.js';
-import { TunnelCore, type TunnelEvent } from '../../src/core/tunnel.js';
+import { createDialedTunnel, type TunnelEvent } from '../../src/core/tunnel.js';
 import type { ErrorCode } from '../../src/protocol/codes.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
 import { SeededRandom } from '../support/seeded-random.js';
@@ -47,7 +47,7 @@ export class World {
 
   private addTunnel(index: number): void {
     const ids = this.random.fork();
-    const core = new TunnelCore(tunnelOptionsOf(this.options, ids, this.clock));
+    const core = createDialedTunnel(tunnelOptionsOf(this.options, ids, this.clock));
     const dial = (dialing: ModelTunnel) => this.dial(dialing);
     const tunnel = new ModelTunnel(core, `n${index}`, index % this.options.relays, this.clock, ids.fork(), dial);
     this.tunnels.push(tunnel);
@@ -62,7 +62,7 @@ export class World {
   }
 
   private dial(tunnel: ModelTunnel): void {
-    const connection = tunnel.core.dial();
+    const connection = tunnel.core.connections.dial();
     const relay = this.relayFor(tunnel);
     if (relay.isUp) this.linked(this.network.connect(connection, relay.core.accept(this.clock.now())), relay);
     else connection.lost(new TrunklineError('CONNECTION_LOST', 'nobody answers there'));

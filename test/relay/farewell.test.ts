@@ -22,7 +22,7 @@ async function post(fixture: RelayFixture, body: string, method = 'POST'): Promi
   return response.statusCode;
 }
 
-const endpointOf = (tunnel: Tunnel): string => tunnelInternals(tunnel).core.endpoint as string;
+const endpointOf = (tunnel: Tunnel): string => tunnelInternals(tunnel).core.connections.endpoint as string;
 
 /** A tunnel that says where it is from, as pages do, behind a proxy that can cut it. */
 async function dialAsPage(fixture: RelayFixture): Promise<{ page: Tunnel; proxy: TcpProxy }> {

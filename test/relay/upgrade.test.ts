@@ -13,7 +13,7 @@ describe("options of ws's server", () => {
       },
     });
     const stranger = fixture.dial();
-    await expect(stranger.opened).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+    await expect(stranger.opened).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     expect((await stranger.closed).message).toContain('401');
     const friend = fixture.dial({ ws: { headers: { 'X-Key': 'sesame' } } });
     await friend.opened;

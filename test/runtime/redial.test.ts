@@ -57,6 +57,20 @@ describe('one address', () => {
     expect(dialed).toEqual(Array(8).fill('a'));
   });
 
+  test('is dialed several times before the tunnel is given up, however often it failed', () => {
+    const { clock, redial } = setUp(['a']);
+    const delays: number[] = [];
+    for (const leftMs of [30_000, 30_000, 30_000, 12_000, 6_000, 1_000, 0]) {
+      redial.afterFailure(0, leftMs);
+      delays.push(...clock.delays);
+      clock.fire();
+    }
+    expect(delays).toEqual([500, 1_000, 2_500, 3_000, 1_500, 500, 500]);
+    // What the peer asks for counts all the same.
+    redial.afterFailure(9_000, 1_000);
+    expect(clock.delays).toEqual([9_000]);
+  });
+
   test('is not dialed before the peer said', () => {
     const { clock, redial } = setUp(['a']);
     redial.afterFailure(9_000);

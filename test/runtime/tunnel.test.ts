@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import { createServer } from 'node:net';
 import { finished } from 'node:stream/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -7,6 +7,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { connectTunnel, StreamClient, StreamServer, Tunnel, type TunnelStream } from '../../src/index.js';
 import { type Clock, systemClock } from '../../src/runtime/clock.js';
 import { dialConnection } from '../../src/runtime/dial-connection.js';
+import { DialedTunnel } from '../../src/runtime/dialed-tunnel.js';
 import { listenOnFreePort } from '../support/free-port.js';
 import { checkLeaksAfterEach } from '../support/leak-check.js';
 import { frame, newUid, offsets, open, Type } from '../support/raw-peer.js';
@@ -180,13 +181,13 @@ function record(told: Told): string[] {
     events.push([event, error?.code, state].filter(Boolean).join(' '));
   };
   for (const event of ['open', 'suspend', 'error', 'close'])
-    told.on(event, (error?: { code?: string }) => note(event, error));
+    (told as EventEmitter).on(event, (error?: { code?: string }) => note(event, error));
   // Node's own 'resume' tells that somebody reads.
   let wasSuspended = false;
-  told.on('suspend', () => {
+  (told as EventEmitter).on('suspend', () => {
     wasSuspended = true;
   });
-  told.on('resume', () => {
+  (told as EventEmitter).on('resume', () => {
     if (!wasSuspended || (told as TunnelStream).suspended) return;
     wasSuspended = false;
     note('resume');
@@ -338,7 +339,7 @@ describe('waking up', () => {
     vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
     vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page));
     const { fixture, proxy } = await startProxied();
-    const tunnel = new Tunnel([() => dialConnection(proxy.url, {})], {}, new StoppedClock());
+    const tunnel = new DialedTunnel([() => dialConnection(proxy.url, {})], {}, new StoppedClock());
     fixture.tunnels.push(tunnel);
     await tunnel.opened;
     page.dispatchEvent(new Event('online'));

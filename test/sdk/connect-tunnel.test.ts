@@ -11,6 +11,7 @@ import {
   Tunnel,
   type TunnelStream,
 } from '../../src/index.js';
+import { DialedTunnel } from '../../src/runtime/dialed-tunnel.js';
 import { toWebSocketUrl } from '../../src/sdk/connect-tunnel.js';
 import { listenOnFreePort } from '../support/free-port.js';
 import { checkLeaksAfterEach } from '../support/leak-check.js';
@@ -187,7 +188,7 @@ describe('options', () => {
     const dial = () => {
       throw new Error('dialed in spite of an option that makes no sense');
     };
-    expect(() => new Tunnel([dial], options)).toThrowError(RangeError);
+    expect(() => new DialedTunnel([dial], options)).toThrowError(RangeError);
   });
 });
 

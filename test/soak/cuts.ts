@@ -3,7 +3,7 @@
 //   npx tsx test/soak/cuts.ts --gib 16 --cuts 10000
 import { parseArgs } from 'node:util';
 import { dialConnection } from '../../src/runtime/dial-connection.js';
-import { Tunnel } from '../../src/runtime/tunnel.js';
+import { DialedTunnel } from '../../src/runtime/dialed-tunnel.js';
 import { Exchange, type Route } from '../support/exchange.js';
 import { RelayProcess } from '../support/relay-process.js';
 import { CUT_KINDS, type CutKind, Saboteur } from '../support/saboteur.js';
@@ -72,14 +72,14 @@ async function run(cutCount: number): Promise<Result> {
   return { seconds, bytes: exchange.bytes, times, saboteur };
 }
 
-function dial(url: string, times: ResumeTimes): Tunnel {
-  let tunnel: Tunnel | undefined;
+function dial(url: string, times: ResumeTimes): DialedTunnel {
+  let tunnel: DialedTunnel | undefined;
   const dialOnce = () => {
     // The first one is from within the constructor, and resumes nothing.
     if (tunnel) times.dialed(tunnel);
     return dialConnection(url, {});
   };
-  tunnel = new Tunnel([dialOnce], { handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS });
+  tunnel = new DialedTunnel([dialOnce], { handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS });
   times.watchTunnel(tunnel);
   return tunnel;
 }

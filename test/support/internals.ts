@@ -33,11 +33,10 @@ export function tunnelInternals(tunnel: Tunnel) {
       streamCount: number;
       suspendedCount: number;
       accepted: Sized;
-      connections: { leaving: ReadonlySet<Connection> };
+      /** Its `endpoint` is the secret that its HELLO says. */
+      connections: { leaving: ReadonlySet<Connection>; endpoint: string | undefined };
       deadlines: { lingering: Sized };
       opening: { pendingConnects: Sized; waiting: Sized };
-      /** The secret that its HELLO says. */
-      endpoint: string | undefined;
     };
     handlers: Sized;
     drivers: Sized;

@@ -3,14 +3,18 @@ import { createServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type * as trunkline from 'trunkline';
 import { connectTunnel, StreamClient, StreamServer, type Tunnel, type TunnelStream } from 'trunkline';
+import type * as nodeModule from 'trunkline/node';
+import { connectTcp, listenTcp, TunnelServer } from 'trunkline/node';
 import type * as relayModule from 'trunkline/relay';
 import { createRelay, type Relay } from 'trunkline/relay';
 import { type AnyExports, type AnyMembers, none } from './expect.js';
 
 none<AnyExports<typeof trunkline>>();
+none<AnyExports<typeof nodeModule>>();
 none<AnyExports<typeof relayModule>>();
 none<AnyMembers<Tunnel>>();
 none<AnyMembers<Relay>>();
+none<AnyMembers<TunnelServer>>();
 
 const relay: Relay = createRelay({});
 relay.install(createServer());
@@ -40,6 +44,19 @@ await stream.opened;
 tunnel.createStream({ meta: 'any JSON value' }).end();
 tunnel.close();
 
+const tunnels = TunnelServer({ port: 0, path: '/tunnels', perMessageDeflate: false, modes: ['multi'] });
+tunnels.on('tunnel.open', (each, request) => {
+  each satisfies Tunnel;
+  console.log(request.headers.origin, each.id, each.rttMs);
+  each.on('stream', (incoming) => incoming.end());
+});
+const found: Tunnel | undefined = tunnels.tunnels.get('id');
+const overTcp: Tunnel = connectTcp(1234, 'localhost', { mode: 'stream' });
+listenTcp({ port: 0 }, (each: Tunnel) => each.close());
+const roundTripMs: number = await overTcp.ping();
+// @ts-expect-error
+tunnels.nonsense();
+
 // @ts-expect-error: there is no such thing, and a tunnel that is `any` would have it
 tunnel.nonsense();
 // @ts-expect-error
@@ -49,4 +66,4 @@ relay.nonsense();
 // @ts-expect-error
 listener.nonsense();
 
-export { duplex, fromRelay, names, uid };
+export { duplex, found, fromRelay, names, roundTripMs, uid };

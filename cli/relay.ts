@@ -1,0 +1,155 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createRelay } from '../relay/index.js';
+import { normalizePath } from '../relay/mount.js';
+import { checkWholeNumber } from './checks.js';
+import { type Command, CommandError } from './command.js';
+import { quote, UsageError, type Values } from './flags.js';
+import { whenToldToStop } from './signals.js';
+
+/** A day: any more is a mistake, and timers end at 24 of them. */
+const MAX_GRACE_SECONDS = 24 * 60 * 60;
+
+interface RelayCommandOptions {
+  port: number;
+  host: string;
+  path: string;
+  graceMs: number;
+  isQuiet: boolean;
+}
+
+export const relayCommand: Command = {
+  summary: 'Runs a relay, until SIGINT (Ctrl-C) or SIGTERM',
+  positionals: [],
+  flags: {
+    port: { short: 'p', value: 'NUMBER', default: '8080', text: 'port to listen on; 0 takes any free one' },
+    host: {
+      value: 'ADDRESS',
+      default: '127.0.0.1',
+      text: 'address to listen on; 0.0.0.0 is every IPv4 one, :: every one',
+    },
+    path: { value: 'PATH', default: '/trunkline', text: 'where the relay is on that server' },
+    grace: {
+      value: 'SECONDS',
+      default: '10',
+      text: 'told to stop, how long clients have to move to another relay; 0 ends at once',
+    },
+    quiet: { short: 'q', text: 'do not log names as they come and go' },
+  },
+  examples: [
+    ['trunkline relay', 'for this machine only'],
+    ['trunkline relay --port 0 --quiet', 'on any free port'],
+    ['trunkline relay --host 0.0.0.0 --path /live', 'for everybody who can reach this machine'],
+  ],
+  prepare(values) {
+    const options = checkOptions(values);
+    return () => runRelay(options);
+  },
+};
+
+function checkOptions({ port = '', host = '', path = '', grace = '', quiet }: Values): RelayCommandOptions {
+  return {
+    port: checkWholeNumber('--port', port, 65_535),
+    host,
+    path: checkPath(path),
+    graceMs: checkWholeNumber('--grace', grace, MAX_GRACE_SECONDS) * 1000,
+    isQuiet: quiet !== undefined,
+  };
+}
+
+function checkPath(text: string): string {
+  try {
+    const path = normalizePath(text);
+    // What clients ask for is the encoded and shortened form; any other would never be asked for.
+    if (new URL(path, 'http://host').pathname === path) return path;
+  } catch {
+    // not a path at all
+  }
+  throw new UsageError(`--path must start with / and read as in a URL (no space, ? # or ..), unlike ${quote(text)}`);
+}
+
+async function runRelay({ port, host, path, graceMs, isQuiet }: RelayCommandOptions): Promise<number> {
+  // Who reads our lines may go away (`| head`); that is no reason for a relay to end.
+  process.stdout.on('error', () => {});
+  const stop = whenToldToStop();
+  const relay = createRelay();
+  const server = createServer(explain(path));
+  relay.install(server, path);
+  if (!isQuiet) {
+    relay.on('server.created', (name) => console.log(`created ${name}`));
+    relay.on('server.destroyed', (name) => console.log(`destroyed ${name}`));
+  }
+  await listen(server, port, host);
+  announce(server.address() as AddressInfo, path);
+
+  const signal = await stop;
+  console.log(`${signal}: closing; once more ends it at once`);
+  await closeAll(server, () => relay.drain({ graceMs }));
+  return 0;
+}
+
+/** A person who opens the relay's address in a browser learns what it is. */
+function explain(path: string): RequestListener {
+  const text = `This is a Trunkline relay. It is at ${path}, and its script at ${scriptPath(path)}.\n`;
+  return (_request, response) => {
+    response.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' }).end(text);
+  };
+}
+
+function scriptPath(path: string): string {
+  return `${path === '/' ? '' : path}/trunkline.js`;
+}
+
+function announce({ address, family, port }: AddressInfo, path: string): void {
+  const isWildcard = address === '0.0.0.0' || address === '::';
+  const host = isWildcard ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
+  console.log(
+    [
+      `relay   ws://${host}:${port}${path}`,
+      `script  http://${host}:${port}${scriptPath(path)}`,
+      'stop    Ctrl-C, or SIGTERM',
+    ].join('\n'),
+  );
+  if (!/^(127\.|::1$)/.test(address)) {
+    console.error('trunkline: no authentication yet: whoever reaches this address may listen and connect');
+  }
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(explainListenError(error, port, host)));
+    server.listen(port, host, () => {
+      server.removeAllListeners('error');
+      // Accepting failed for one client (too many open files, say); the others go on.
+      server.on('error', (error) => console.error(`trunkline: ${error.message}`));
+      resolve();
+    });
+  });
+}
+
+const HOST_REMEDY = 'give --host an address of this machine, such as 127.0.0.1 or 0.0.0.0';
+
+function explainListenError(error: NodeJS.ErrnoException, port: number, host: string): CommandError {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new CommandError(`port ${port} of ${host} is in use: choose another with --port (0 takes any free one)`);
+    case 'EACCES':
+      return new CommandError(`no permission to listen on port ${port}: choose one above 1023 with --port`);
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new CommandError(`there is no host ${quote(host)}: ${HOST_REMEDY}`);
+    case 'EADDRNOTAVAIL':
+    case 'EINVAL':
+      return new CommandError(`${quote(host)} is not of this machine: ${HOST_REMEDY}`);
+    default:
+      return new CommandError(`cannot listen on port ${port} of ${host}: ${error.message}`);
+  }
+}
+
+/** No new clients, time to leave for those that are here, and idle HTTP connections do not keep the process. */
+async function closeAll(server: Server, closeRelay: () => Promise<void>): Promise<void> {
+  const serverClosed = new Promise<void>((resolve) => server.close(() => resolve()));
+  await closeRelay();
+  server.closeAllConnections();
+  await serverClosed;
+}

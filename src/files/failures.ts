@@ -1,0 +1,50 @@
+import { type ErrorPayload, TrunklineError, toErrorPayload } from '../protocol/errors.js';
+
+/** What the other side is told instead: the text of a local error names local paths. */
+const told = new WeakMap<TrunklineError, TrunklineError>();
+
+export function toldOf(error: TrunklineError): TrunklineError {
+  return told.get(error) ?? error;
+}
+
+/** This side's own file, or what it is written to, failed. `appCode` is Node's code (`ENOSPC`), or the name of a page's error. */
+export function localFailure(what: string, cause: unknown): TrunklineError {
+  if (cause instanceof TrunklineError) return cause;
+  const { code, name, message } = cause as { code?: unknown; name?: unknown; message?: unknown };
+  const appCode = typeof code === 'string' ? code : String(name);
+  const error = new TrunklineError('CANCELED', `${what}: ${String(message ?? cause)}`, { appCode, cause });
+  told.set(error, new TrunklineError('CANCELED', `the other side ${what} (${appCode})`, { appCode }));
+  return error;
+}
+
+/** The other side does not keep to the wire of docs/files.md. */
+export function brokenWire(text: string, appCode?: string): TrunklineError {
+  return new TrunklineError('PROTOCOL', text, { appCode });
+}
+
+export function endedEarly(): TrunklineError {
+  return brokenWire('the other side ended the stream before the file was complete');
+}
+
+/** A file that is written to while it is sent: nobody knows which state of it the receiver would get. */
+export function sourceChanged(change: string): TrunklineError {
+  return new TrunklineError('CANCELED', `the file ${change} while it was sent`, {
+    appCode: 'FILE_CHANGED',
+    retryable: true,
+  });
+}
+
+/** Calls the application; what it throws ends the transfer, and reaches whoever waits for it as `cause`. */
+export async function callApplication<T>(what: string, call: () => T | Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    if (cause instanceof TrunklineError) throw cause;
+    throw new TrunklineError('CANCELED', `${what} threw: ${(cause as Error)?.message ?? cause}`, { cause });
+  }
+}
+
+/** For a stream that cannot carry the reason by itself. */
+export function errorMessage(error: TrunklineError): { error: ErrorPayload } {
+  return { error: toErrorPayload(error) };
+}
