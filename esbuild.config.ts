@@ -6,6 +6,7 @@
  *   dist/index.browser.js   bundlers      packages stay imports, Node's stream modules become their npm twins
  *   dist/trunkline.esm.js   pages         self-contained, <script type="module">
  *   dist/trunkline[.min].js pages         self-contained, <script>, global `trunkline`
+ *   dist/status.html        the relay's status page, with its script and style in it
  *   dist/demo*              the demo's server and page; not published
  *   dist/meta/*.json        what went into which file, for the tests in test/package; not published
  */
@@ -14,6 +15,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type BuildOptions, build } from 'esbuild';
 import { forPages } from './esbuild.page.js';
+import { buildStatusPage } from './esbuild.status.js';
 
 const common = { bundle: true, target: 'es2022', sourcemap: true, metafile: true, logLevel: 'warning' } as const;
 
@@ -80,9 +82,17 @@ for (const [name, options] of Object.entries(builds)) {
   const { metafile } = await build(options);
   await writeFile(`dist/meta/${name}.json`, JSON.stringify(metafile));
 }
+await writeFile('dist/meta/status.json', JSON.stringify(await buildStatusPage('dist/status.html')));
 await copyDemoPage();
 await chmod('dist/cli.js', 0o755);
-await printSizes(['index.browser.js', 'trunkline.js', 'trunkline.min.js', 'trunkline.esm.js', 'demo/demo.js']);
+await printSizes([
+  'index.browser.js',
+  'trunkline.js',
+  'trunkline.min.js',
+  'trunkline.esm.js',
+  'status.html',
+  'demo/demo.js',
+]);
 
 /** Leaves the types alone: `tsc -b` knows which of them are stale, and starting from nothing costs seconds. */
 async function cleanDist(): Promise<void> {

@@ -1,6 +1,6 @@
 /** What words and flags may say, for several commands. Each throws UsageError with one line. */
 import { isName } from '../src/index.js';
-import { type Flag, quote, UsageError } from './flags.js';
+import { type Flag, listOf, quote, UsageError } from './flags.js';
 
 /** No relay waits longer unless it is told to. */
 const MAX_WAIT_SECONDS = 120;
@@ -20,6 +20,25 @@ export function checkWholeNumber(flag: string, text: string, highest: number): n
   const number = Number(text);
   if (/^\d+$/.test(text) && number <= highest) return number;
   throw new UsageError(`${flag} must be a whole number from 0 to ${highest}, not ${quote(text)}`);
+}
+
+const SECONDS_OF: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
+/** `90s`, `15m`, `1h`, `30d`; in seconds. */
+export function checkDuration(flag: string, text = ''): number {
+  const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  const seconds = Number(count) * (SECONDS_OF[unit] ?? Number.NaN);
+  if (seconds > 0) return seconds;
+  throw new UsageError(`${flag} must be a number above 0 and s, m, h or d, such as 15m, not ${quote(text)}`);
+}
+
+/** Names, in which `*` stands for any run of characters. Undefined where there are none. */
+export function checkPatterns(flag: string, text: string | undefined): string[] | undefined {
+  const patterns = listOf(text);
+  const wrong = patterns.find((pattern) => !isName(pattern.replaceAll('*', 'x')));
+  if (wrong !== undefined)
+    throw new UsageError(`${flag} must be a name, or one with * for any characters, unlike ${quote(wrong)}`);
+  return patterns.length === 0 ? undefined : patterns;
 }
 
 export function checkName(text = ''): string {

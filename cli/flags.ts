@@ -7,6 +7,10 @@ export interface Flag {
   default?: string;
   /** The variable that says it where the command line does not. */
   env?: string;
+  /** May be given several times, or with several values and commas between them. They are read with `listOf`. */
+  isList?: boolean;
+  /** What cannot be said together. One on the command line silences the variables of the others. */
+  oneOf?: string;
   text: string;
 }
 
@@ -26,7 +30,8 @@ export class UsageError extends Error {}
 
 /**
  * `parseArgs`, with one-line messages of our own: its strict mode answers an unknown flag with advice on how to escape it.
- * A flag without a value is 'true' when given. Which words are missing is asked for with `assertComplete`.
+ * A flag without a value is 'true' when given; of several the last one counts, unless it is a list. Which words are missing
+ * is asked for with `assertComplete`.
  * @throws UsageError
  */
 export function parseFlags(
@@ -42,14 +47,15 @@ export function parseFlags(
     ]),
   );
   const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
-  const values = defaultsOf(flags, env);
+  const given: Record<string, string> = {};
+  const words: Record<string, string> = {};
   const wanted = positionals.map(({ name }) => name)[Symbol.iterator]();
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') {
       const { value: name } = wanted.next();
       if (name === undefined) throw new UsageError(`unexpected argument ${quote(token.value)}`);
-      values[name] = token.value;
+      words[name] = token.value;
       continue;
     }
     const flag = Object.hasOwn(flags, token.name) ? flags[token.name] : undefined;
@@ -57,9 +63,21 @@ export function parseFlags(
     if (flag.value !== undefined && !token.value)
       throw new UsageError(`${token.rawName} needs a value: ${token.rawName} ${flag.value}`);
     if (flag.value === undefined && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`);
-    values[token.name] = token.value ?? 'true';
+    const before = flag.isList ? given[token.name] : undefined;
+    const value = token.value ?? 'true';
+    given[token.name] = before === undefined ? value : `${before},${value}`;
   }
-  return values;
+  const said = { ...variablesOf(flags, env, given), ...given };
+  assertOneOf(flags, said, given);
+  return { ...defaultsOf(flags), ...said, ...words };
+}
+
+/** The values of a flag that may have several; none where it is not given. */
+export function listOf(value: string | undefined): string[] {
+  return (value ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
 }
 
 /** @throws UsageError when a word that has to be there is not */
@@ -68,21 +86,60 @@ export function assertComplete(positionals: Positionals, values: Values): void {
   if (missing) throw new UsageError(`${missing.name} is missing, ${missing.text}`);
 }
 
-function defaultsOf(flags: Flags, environment: Environment): Record<string, string | undefined> {
-  return Object.fromEntries(
-    Object.entries(flags).map(([name, flag]) => {
-      // An empty variable is how a shell says that there is none.
-      const said = flag.env === undefined ? undefined : environment[flag.env] || undefined;
-      return [name, said ?? flag.default];
-    }),
-  );
+function defaultsOf(flags: Flags): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, flag.default]));
+}
+
+/** What the environment says, except where the command line has decided. @throws UsageError */
+function variablesOf(flags: Flags, environment: Environment, given: Values): Record<string, string> {
+  const decided = new Set(Object.keys(given).map((name) => flags[name]?.oneOf));
+  const found: Record<string, string> = {};
+  for (const [name, flag] of Object.entries(flags)) {
+    if (flag.env === undefined || (flag.oneOf !== undefined && decided.has(flag.oneOf))) continue;
+    // An empty variable is how a shell says that there is none.
+    const text = environment[flag.env] || undefined;
+    const value = flag.value === undefined ? switchOf(flag.env, text) : text;
+    if (value !== undefined) found[name] = value;
+  }
+  return found;
+}
+
+const SWITCH_WORDS: Readonly<Record<string, boolean>> = {
+  1: true,
+  true: true,
+  yes: true,
+  0: false,
+  false: false,
+  no: false,
+};
+
+/** A flag without a value, as a variable. */
+function switchOf(variable: string, text: string | undefined): 'true' | undefined {
+  if (text === undefined) return undefined;
+  const word = text.toLowerCase();
+  if (!Object.hasOwn(SWITCH_WORDS, word)) throw new UsageError(`$${variable} must be 1 or 0, not ${quote(text)}`);
+  return SWITCH_WORDS[word] ? 'true' : undefined;
+}
+
+function assertOneOf(flags: Flags, said: Values, given: Values): void {
+  const firstOf = new Map<string, string>();
+  for (const name of Object.keys(said)) {
+    const group = flags[name]?.oneOf;
+    if (group === undefined) continue;
+    const first = firstOf.get(group);
+    if (first !== undefined) {
+      const [one, other] = [first, name].map((each) => (each in given ? `--${each}` : `$${flags[each]?.env}`));
+      throw new UsageError(`${one} and ${other} exclude each other: give one of them`);
+    }
+    firstOf.set(group, name);
+  }
 }
 
 export function describeFlags(flags: Flags, positionals: Positionals = []): string {
   const words = positionals.map(({ name, text }) => [name, text] as const);
   const options = Object.entries(flags).map(([name, flag]) => {
     const left = `${flag.short ? `-${flag.short}, ` : ''}--${name}${flag.value ? ` ${flag.value}` : ''}`;
-    return [left, flag.text + describeDefault(flag)] as const;
+    return [left, flag.text + (flag.isList ? '; may be repeated' : '') + describeDefault(flag)] as const;
   });
   const rows = [...words, ...options];
   const width = Math.max(...rows.map(([left]) => left.length));

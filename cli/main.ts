@@ -7,9 +7,11 @@ import { say, sayError } from './notices.js';
 import { receiveCommand } from './receive.js';
 import { relayCommand } from './relay.js';
 import { sendCommand } from './send.js';
+import { tokenCommand } from './token.js';
 
 export const COMMANDS = {
   relay: relayCommand,
+  token: tokenCommand,
   listen: listenCommand,
   connect: connectCommand,
   send: sendCommand,
@@ -86,13 +88,24 @@ export function interpret(args: string[]): Invocation {
 
 function interpretCommand(name: CommandName, args: string[]): Invocation {
   const command: Command = COMMANDS[name];
+  const flags: Flags = { ...command.flags, ...HELP_FLAG };
+  let fromVariable = (_flag: string): boolean => false;
   try {
-    const values = parseFlags({ ...command.flags, ...HELP_FLAG }, args, command.positionals);
-    if (values.help !== undefined) return { kind: 'print', text: helpOf(name) };
+    const given = parseFlags(flags, args, command.positionals, {});
+    // Whatever the environment says, there is help.
+    if (given.help !== undefined) return { kind: 'print', text: helpOf(name) };
+    const values = parseFlags(flags, args, command.positionals);
+    fromVariable = (flag) => values[flag] !== given[flag];
     assertComplete(command.positionals, values);
     return { kind: 'run', run: command.prepare(values) };
   } catch (error) {
-    if (error instanceof UsageError) error.message += `; see trunkline ${name} --help`;
+    if (error instanceof UsageError) {
+      // Who has given no flag is told of the variable.
+      const message = error.message.replace(/^--([\w-]+)/, (text, flag) =>
+        fromVariable(flag) ? `$${flags[flag]?.env}` : text,
+      );
+      error.message = `${message}; see trunkline ${name} --help`;
+    }
     throw error;
   }
 }

@@ -1,10 +1,12 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createRelay } from '../relay/index.js';
+import { createRelay, type RelayOptions } from '../relay/index.js';
 import { normalizePath } from '../relay/mount.js';
 import { checkWholeNumber } from './checks.js';
 import { type Command, CommandError } from './command.js';
 import { quote, UsageError, type Values } from './flags.js';
+import { say } from './notices.js';
+import { checkRelayAccess, isLoopback, RELAY_ACCESS_FLAGS } from './relay-access.js';
 import { whenToldToStop } from './signals.js';
 
 /** A day: any more is a mistake, and timers end at 24 of them. */
@@ -16,30 +18,54 @@ interface RelayCommandOptions {
   path: string;
   graceMs: number;
   isQuiet: boolean;
+  routes: { metrics: boolean; status: boolean };
+  readOptions: () => Promise<RelayOptions>;
+  /** Nobody is asked for a token. */
+  isOpen: boolean;
 }
 
 export const relayCommand: Command = {
   summary: 'Runs a relay, until SIGINT (Ctrl-C) or SIGTERM',
   positionals: [],
   flags: {
-    port: { short: 'p', value: 'NUMBER', default: '8080', text: 'port to listen on; 0 takes any free one' },
+    port: {
+      short: 'p',
+      value: 'NUMBER',
+      default: '8080',
+      env: 'TRUNKLINE_PORT',
+      text: 'port to listen on; 0 takes any free one',
+    },
     host: {
       value: 'ADDRESS',
       default: '127.0.0.1',
+      env: 'TRUNKLINE_HOST',
       text: 'address to listen on; 0.0.0.0 is every IPv4 one, :: every one',
     },
-    path: { value: 'PATH', default: '/trunkline', text: 'where the relay is on that server' },
+    path: {
+      value: 'PATH',
+      default: '/trunkline',
+      env: 'TRUNKLINE_PATH',
+      text: 'where the relay is on that server',
+    },
+    ...RELAY_ACCESS_FLAGS,
+    metrics: {
+      env: 'TRUNKLINE_METRICS',
+      text: 'serve Prometheus metrics at PATH/metrics, for tokens that may watch *',
+    },
+    status: { env: 'TRUNKLINE_STATUS', text: 'serve a live page at PATH/status, for the same' },
     grace: {
       value: 'SECONDS',
       default: '10',
+      env: 'TRUNKLINE_GRACE',
       text: 'told to stop, how long clients have to move to another relay; 0 ends at once',
     },
-    quiet: { short: 'q', text: 'do not log names as they come and go' },
+    quiet: { short: 'q', env: 'TRUNKLINE_QUIET', text: 'do not log names as they come and go' },
   },
   examples: [
     ['trunkline relay', 'for this machine only'],
     ['trunkline relay --port 0 --quiet', 'on any free port'],
-    ['trunkline relay --host 0.0.0.0 --path /live', 'for everybody who can reach this machine'],
+    ['trunkline relay --host 0.0.0.0 --auth-secret-file secret', 'for those who have a token of trunkline token'],
+    ['trunkline relay --host 0.0.0.0 --open', 'for everybody who can reach this machine'],
   ],
   prepare(values) {
     const options = checkOptions(values);
@@ -47,13 +73,16 @@ export const relayCommand: Command = {
   },
 };
 
-function checkOptions({ port = '', host = '', path = '', grace = '', quiet }: Values): RelayCommandOptions {
+function checkOptions(values: Values): RelayCommandOptions {
+  const { port = '', host = '', path = '', grace = '', quiet, metrics, status } = values;
   return {
     port: checkWholeNumber('--port', port, 65_535),
     host,
     path: checkPath(path),
     graceMs: checkWholeNumber('--grace', grace, MAX_GRACE_SECONDS) * 1000,
     isQuiet: quiet !== undefined,
+    routes: { metrics: metrics !== undefined, status: status !== undefined },
+    ...checkRelayAccess(values),
   };
 }
 
@@ -68,11 +97,13 @@ function checkPath(text: string): string {
   throw new UsageError(`--path must start with / and read as in a URL (no space, ? # or ..), unlike ${quote(text)}`);
 }
 
-async function runRelay({ port, host, path, graceMs, isQuiet }: RelayCommandOptions): Promise<number> {
+async function runRelay(options: RelayCommandOptions): Promise<number> {
+  const { port, host, path, graceMs, isQuiet } = options;
+  const relayOptions = { ...options.routes, ...(await options.readOptions()) };
   // Who reads our lines may go away (`| head`); that is no reason for a relay to end.
   process.stdout.on('error', () => {});
   const stop = whenToldToStop();
-  const relay = createRelay();
+  const relay = createRelay(relayOptions);
   const server = createServer(explain(path));
   relay.install(server, path);
   if (!isQuiet) {
@@ -81,6 +112,7 @@ async function runRelay({ port, host, path, graceMs, isQuiet }: RelayCommandOpti
   }
   await listen(server, port, host);
   announce(server.address() as AddressInfo, path);
+  if (options.isOpen && !isLoopback(host)) say('--open: whoever reaches this address may listen and connect');
 
   const signal = await stop;
   console.log(`${signal}: closing; once more ends it at once`);
@@ -110,9 +142,6 @@ function announce({ address, family, port }: AddressInfo, path: string): void {
       'stop    Ctrl-C, or SIGTERM',
     ].join('\n'),
   );
-  if (!/^(127\.|::1$)/.test(address)) {
-    console.error('trunkline: no authentication yet: whoever reaches this address may listen and connect');
-  }
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

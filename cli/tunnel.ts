@@ -1,12 +1,14 @@
-import { connectTunnel, type Tunnel, type TunnelStream } from '../src/index.js';
+import { type ConnectTunnelOptions, connectTunnel, type Tunnel, type TunnelStream } from '../src/index.js';
 import { type Flags, quote, UsageError, type Values } from './flags.js';
 import { say } from './notices.js';
+import { readLine } from './secret.js';
 import { exitCodeOf, Interrupted, whenToldToStop } from './signals.js';
 
 /** What every command says that meets others at a relay. */
 export interface TunnelSettings {
   url: string;
-  token: string | undefined;
+  /** Of a file: read again whenever the relay asks for a newer one. */
+  token: ConnectTunnelOptions['token'];
   isQuiet: boolean;
 }
 
@@ -17,17 +19,24 @@ export const TUNNEL_FLAGS: Flags = {
     env: 'TRUNKLINE_RELAY',
     text: 'the relay to meet the other end at',
   },
-  token: { value: 'TEXT', env: 'TRUNKLINE_TOKEN', text: 'shown to the relay' },
+  'token-file': {
+    value: 'FILE',
+    env: 'TRUNKLINE_TOKEN_FILE',
+    oneOf: 'token',
+    text: 'what is shown to the relay; read again when that runs out',
+  },
+  token: { value: 'TEXT', env: 'TRUNKLINE_TOKEN', oneOf: 'token', text: 'the same, where others may see it' },
   quiet: { short: 'q', text: 'say nothing on standard error but why it failed' },
 };
 
 const SCHEMES = ['ws:', 'wss:', 'http:', 'https:'];
 
-export function checkTunnelFlags({ relay = '', token, quiet }: Values): TunnelSettings {
+export function checkTunnelFlags({ relay = '', token, 'token-file': file, quiet }: Values): TunnelSettings {
   if (!SCHEMES.includes(schemeOf(relay) ?? '')) {
     throw new UsageError(`--relay must be a URL that starts with ws, wss, http or https, not ${quote(relay)}`);
   }
-  return { url: relay, token, isQuiet: quiet !== undefined };
+  const isQuiet = quiet !== undefined;
+  return { url: relay, token: file === undefined ? token : () => readLine(file), isQuiet };
 }
 
 function schemeOf(text: string): string | undefined {
@@ -65,6 +74,8 @@ export async function workOnTunnel(
   work: (work: Work) => Promise<number>,
   { isEndless = false }: WorkOptions = {},
 ): Promise<number> {
+  // A file that cannot be read is told of before anything is dialed.
+  if (typeof settings.token === 'function') await settings.token();
   const stop = whenToldToStop();
   let isComplete = isEndless;
   // Work that has an end leaves the tunnel without a stream, once both ends of each have had their last word.

@@ -1,13 +1,14 @@
 import type { ConnectionCore } from '../src/core/connection.js';
-import { type ErrorPayload, TrunklineError } from '../src/protocol/errors.js';
+import { type ErrorPayload, TrunklineError, toErrorPayload } from '../src/protocol/errors.js';
 import type { Open, Refuse } from '../src/protocol/frames.js';
 import { assertName } from '../src/protocol/names.js';
 import { egressShare, type RelayContext, readsNothing } from './context.js';
+import { FairPendingConnects } from './fair-pending.js';
 import { Flow } from './flow.js';
 import { Leg, type LegOwner } from './leg.js';
 import type { NameUser } from './names.js';
 import type { Party } from './parties.js';
-import { type ConnectRequest, type PendingConnect, PendingConnects } from './pending-connects.js';
+import type { ConnectRequest, PendingConnect } from './pending-connects.js';
 import type { Holder } from './registry.js';
 import { Splice } from './splice.js';
 
@@ -19,7 +20,7 @@ export class Connects implements LegOwner, NameUser {
 
   constructor(
     private readonly context: RelayContext,
-    private readonly pending: PendingConnects = new PendingConnects(),
+    private readonly pending = new FairPendingConnects(),
   ) {}
 
   nextDeadline(): number {
@@ -30,11 +31,12 @@ export class Connects implements LegOwner, NameUser {
     for (const pending of this.pending.expired(now)) {
       this.settle(pending);
       this.context.counters.connectsExpired++;
-      pending.leg.reset(
+      const error: ErrorPayload =
         pending.kind === 'waiting'
           ? { code: 'NO_LISTENER', reason: `nobody came to listen on ${pending.name} in time` }
-          : { code: 'ACCEPT_TIMEOUT', reason: `the listener of ${pending.name} did not answer in time` },
-      );
+          : { code: 'ACCEPT_TIMEOUT', reason: `the listener of ${pending.name} did not answer in time` };
+      this.context.refused(pending.leg.connection, error.code, pending.name);
+      pending.leg.reset(error);
     }
   }
 
@@ -59,9 +61,8 @@ export class Connects implements LegOwner, NameUser {
     const state = registry.find(target.name)?.state;
     if (!state && target.waitMs === 0) throw new TrunklineError('NO_LISTENER', `nobody listens on ${target.name}`);
     const party = parties.of(connection);
+    if (state?.kind === 'held') this.checkListener(state.holder);
     this.checkRoom(party, target.name);
-    if (state?.kind === 'held' && readsNothing(state.holder.connection))
-      throw new TrunklineError('LIMIT_RATE', `the listener of ${target.name} reads no offers`);
 
     const leg = this.legOf(connection, open);
     leg.attach(id, open.resume ? 'silent' : 'early');
@@ -82,19 +83,35 @@ export class Connects implements LegOwner, NameUser {
         `at most ${limits.maxPendingConnects} unanswered connects on one tunnel`,
       );
     }
-    if (this.pending.countOfName(name) >= limits.maxPendingPerName) {
-      throw new TrunklineError('LIMIT_STREAMS', `at most ${limits.maxPendingPerName} unanswered connects for one name`);
-    }
-    if (this.pending.size >= limits.maxPending) {
-      throw new TrunklineError('LIMIT_STREAMS', `at most ${limits.maxPending} unanswered connects at this relay`);
-    }
+    if (this.pending.countOfName(name) >= limits.maxPendingPerName)
+      this.makeRoom(party, `at most ${limits.maxPendingPerName} unanswered connects for one name`, name);
+    if (this.pending.size >= limits.maxPending)
+      this.makeRoom(party, `at most ${limits.maxPending} unanswered connects at this relay`);
+  }
+
+  /** Who has more than the newcomer gives way to it. */
+  private makeRoom({ connection }: Party, reason: string, name?: string): void {
+    const rival = this.pending.rivalOf(connection, name);
+    if (rival === undefined) throw new TrunklineError('LIMIT_STREAMS', reason);
+    this.reject(rival, { code: 'LIMIT_STREAMS', reason });
+  }
+
+  /** @throws TrunklineError LIMIT_RATE, LIMIT_STREAMS when it answers too little */
+  private checkListener({ name, connection }: Holder): void {
+    if (readsNothing(connection)) throw new TrunklineError('LIMIT_RATE', `the listener of ${name} reads no offers`);
+    const { maxPendingPerListener } = this.context.options.limits;
+    if (this.pending.countOfListener(connection) >= maxPendingPerListener)
+      throw new TrunklineError(
+        'LIMIT_STREAMS',
+        `at most ${maxPendingPerListener} unanswered connects for one listener`,
+      );
   }
 
   private legOf(connection: ConnectionCore, open: Open): Leg {
     const { earlyWindowBytes } = this.context.options.limits;
-    const inbound = new Flow(open.resume ? 0 : earlyWindowBytes);
+    const inbound = new Flow(open.resume ? 0 : earlyWindowBytes, this.context.memory);
     // The listener may send early as well, behind its accepting OPEN, before it can know how little this client takes.
-    const outbound = new Flow(earlyWindowBytes);
+    const outbound = new Flow(earlyWindowBytes, this.context.memory);
     outbound.receiveCredit(0, open.credit);
     return new Leg(connection, inbound, outbound, this, () => egressShare(this.context, connection));
   }
@@ -104,11 +121,13 @@ export class Connects implements LegOwner, NameUser {
   }
 
   private offer(request: ConnectRequest, holder: Holder, now: number): void {
-    const { environment, options } = this.context;
+    const { environment, options, parties } = this.context;
     const offerId = environment.randomId();
     this.pending.add({ ...request, kind: 'offered', offerId, holder, deadline: now + options.limits.acceptTimeoutMs });
+    this.context.budgetOf(holder.connection)?.offered();
     const { uid, meta, key, resume } = request.open;
-    holder.stream.offer({ id: offerId, uid, name: request.name, meta, key, resume });
+    const claims = parties.of(request.leg.connection).claims ?? undefined;
+    holder.stream.offer({ id: offerId, uid, name: request.name, meta, claims, key, resume });
   }
 
   // ── NameUser ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -116,6 +135,12 @@ export class Connects implements LegOwner, NameUser {
   held(holder: Holder, now: number): void {
     for (const pending of this.pending.ofName(holder.name)) {
       if (pending.kind !== 'waiting') continue;
+      try {
+        this.checkListener(holder);
+      } catch (error) {
+        this.reject(pending, toErrorPayload(error));
+        continue;
+      }
       this.pending.remove(pending);
       this.offer(requestOf(pending), holder, now);
     }
@@ -137,6 +162,7 @@ export class Connects implements LegOwner, NameUser {
   }
 
   refused(holder: Holder, refuse: Refuse): void {
+    this.context.budgetOf(holder.connection)?.answered(false, this.context.environment.now());
     const pending = this.pending.ofOffer(refuse.id);
     if (pending?.kind !== 'offered' || pending.holder !== holder) return;
     // Whatever else a listener claims, what it did is refuse.
@@ -151,8 +177,9 @@ export class Connects implements LegOwner, NameUser {
 
   // ── the listener says yes ────────────────────────────────────────────────────────────────────────────────────────
 
-  /** @throws TrunklineError CANCELED, PROTOCOL */
+  /** @throws TrunklineError CANCELED, PROTOCOL, LIMIT_RATE */
   accept(connection: ConnectionCore, id: number, open: Open, offerId: string): void {
+    this.context.budgetOf(connection)?.answered(true, this.context.environment.now());
     const pending = this.pending.ofOffer(offerId);
     // Unknown, used, expired, somebody else's: one answer for all, so that guessing teaches nothing (R74).
     if (pending?.kind !== 'offered' || pending.holder.connection !== connection || pending.open.uid !== open.uid) {
@@ -172,7 +199,7 @@ export class Connects implements LegOwner, NameUser {
     listener.outbound.receiveCredit(0, open.credit);
     listener.attach(id, 'early');
     const endpoint = this.endpointOf(connection, connect.key, open.key);
-    new Splice(client, listener, this.context.counters, endpoint !== undefined).start({
+    new Splice(client, listener, this.context.counters, endpoint !== undefined, pending.name).start({
       meta: open.meta,
       endpoint,
       resume: open.resume,
@@ -189,6 +216,7 @@ export class Connects implements LegOwner, NameUser {
   private reject(pending: PendingConnect, error: ErrorPayload): void {
     this.settle(pending);
     this.context.counters.connectsRefused++;
+    this.context.refused(pending.leg.connection, error.code, pending.name);
     pending.leg.reset(error);
   }
 

@@ -1,7 +1,11 @@
 import type { ConnectionCore } from '../src/core/connection.js';
+import type { ErrorCode } from '../src/protocol/codes.js';
 import type { Counters } from './counters.js';
+import type { KeyedBudgets } from './keyed-budgets.js';
+import type { MemoryBudget } from './memory-budget.js';
 import type { ResolvedRelayOptions } from './options.js';
 import type { Parties } from './parties.js';
+import type { PeerBudget } from './peer-budget.js';
 import type { Registry } from './registry.js';
 
 /** What the relay's core cannot do by itself. */
@@ -14,6 +18,8 @@ export interface RelayEnvironment {
   newClaim(): number;
   /** The time by the clock of `advance`: nobody says when a connection was lost. */
   now(): number;
+  /** Bytes that wait in transports, now. */
+  transportBytes?(): number;
 }
 
 /** What the rooms of the broker share. */
@@ -23,14 +29,24 @@ export interface RelayContext {
   readonly registry: Registry;
   readonly counters: Counters;
   readonly parties: Parties;
+  readonly memory: MemoryBudget;
+  /** Of names that are taken over, by name. */
+  readonly takeovers: KeyedBudgets;
+  /** What a peer may still do; undefined for this process itself. */
+  readonly budgetOf: (connection: ConnectionCore) => PeerBudget | undefined;
+  /** Who stands behind a connection, for those who share something fairly. */
+  readonly sourceOf: (connection: ConnectionCore) => unknown;
+  /** A stream of that peer's comes to nothing here, and it is told so. `name`: what it asked for. */
+  readonly refused: (connection: ConnectionCore, code: ErrorCode, name?: string) => void;
   /** The next deadline may have moved closer. */
   readonly deadlineMoved: () => void;
 }
 
 /** The egress budget of a tunnel, shared by its streams; a share is never so small that a stream crawls. */
-export function egressShare({ options }: RelayContext, connection: ConnectionCore): number {
+export function egressShare({ options, memory }: RelayContext, connection: ConnectionCore): number {
   const { egressBytes, earlyWindowBytes } = options.limits;
-  return Math.max(earlyWindowBytes, 1, Math.floor(egressBytes / Math.max(1, connection.streamCount)));
+  const share = Math.max(earlyWindowBytes, 1, Math.floor(egressBytes / Math.max(1, connection.streamCount)));
+  return memory.shareOf(share);
 }
 
 /** Control frames that may wait for an endpoint that does not read them, of what others want of it. */

@@ -3,7 +3,11 @@ import { HEADER_BYTES } from '../src/protocol/constants.js';
 import { END_FRAME_BYTES, writeDataHeader, writeEnd } from '../src/protocol/encode.js';
 import { TrunklineError } from '../src/protocol/errors.js';
 import type { Progress } from '../src/protocol/frames.js';
+import type { MemoryBudget } from './memory-budget.js';
 import { PayloadQueue } from './payload-queue.js';
+
+/** What a queue takes besides its bytes while there are any: small ones are gathered in memory of this size. */
+const QUEUE_BYTES = 8 * 1024;
 
 /**
  * open ──END came──> ending ──END passed on──> ended ──END_ACK came back──> acknowledged
@@ -28,9 +32,18 @@ export class Flow {
   private consumedOffset = 0;
   private sinkCredit = 0;
   private finalOffset = 0;
+  /** What lies before this was passed on in another place of the stream. */
+  private startOffset = 0;
+  /** The last grant was less than the sink would take. */
+  private isGrantCut = false;
+  /** Times that the source has used up what it was granted, while the sink would have taken more. */
+  stallCount = 0;
 
-  /** `granted`: the early window, until the sink is known. */
-  constructor(private granted: number) {}
+  /** `granted`: the early window, until the sink is known. `memory`: where what lies here is counted. */
+  constructor(
+    private granted: number,
+    private readonly memory?: Pick<MemoryBudget, 'add'>,
+  ) {}
 
   get isDone(): boolean {
     return this.state === 'acknowledged';
@@ -40,10 +53,22 @@ export class Flow {
     return this.queue.length;
   }
 
+  /** Bytes that have left for the sink. */
+  get passedBytes(): number {
+    return this.passedOffset - this.startOffset;
+  }
+
+  /** Who holds the source back, if it has used up what it was granted: this relay, or the sink that takes no more. */
+  get heldBackBy(): 'relay' | 'sink' | undefined {
+    if (this.state !== 'open' || this.receivedOffset < this.granted) return undefined;
+    return this.isGrantCut ? 'relay' : 'sink';
+  }
+
   /** Both ends had the stream before: the sink says what it holds of it. Nothing has come yet. */
   startAt({ received, ended }: Pick<Progress, 'received' | 'ended'>): void {
     this.receivedOffset = received;
     this.passedOffset = received;
+    this.startOffset = received;
     this.granted += received;
     // An endpoint's credit cannot be below what it has received; whatever is said, the offsets stay in order.
     this.sinkCredit = Math.max(this.sinkCredit, received);
@@ -60,8 +85,11 @@ export class Flow {
       throw new TrunklineError('FLOW_CONTROL', `${this.receivedOffset + length - this.granted} bytes past the credit`);
     }
     if (length === 0) return;
+    const wasEmpty = this.queue.length === 0;
     this.queue.push(payload, exhausted);
     this.receivedOffset += length;
+    if (this.heldBackBy === 'relay') this.stallCount++;
+    this.memory?.add(wasEmpty ? length + QUEUE_BYTES : length);
   }
 
   /** @throws TrunklineError PROTOCOL on a second END or a wrong count (R43, R44) */
@@ -85,6 +113,11 @@ export class Flow {
     this.sinkCredit = Math.max(this.sinkCredit, credit);
   }
 
+  /** How far a CREDIT would move the further of the two offsets, bytes. */
+  progressBy(consumed: number, credit: number): number {
+    return Math.max(0, consumed - this.consumedOffset, credit - this.sinkCredit);
+  }
+
   /** @throws TrunklineError PROTOCOL when no END was passed on (R49) */
   receiveEndAck(): void {
     if (this.state !== 'ended') throw new TrunklineError('PROTOCOL', `END_ACK while the direction is ${this.state}`);
@@ -106,6 +139,7 @@ export class Flow {
 
   grant(ahead: number): { consumed: number; credit: number } {
     this.granted = Math.max(this.granted, this.grantable(ahead));
+    this.isGrantCut = this.granted < this.sinkCredit;
     return { consumed: this.consumedOffset, credit: this.granted };
   }
 
@@ -137,6 +171,7 @@ export class Flow {
   }
 
   discard(): void {
+    if (this.queue.length > 0) this.memory?.add(-this.queue.length - QUEUE_BYTES);
     this.queue.clear();
     if (this.state !== 'acknowledged') this.state = 'discarded';
   }
@@ -152,6 +187,7 @@ export class Flow {
     message.at += HEADER_BYTES;
     const exhausted = this.queue.moveRun(message, run);
     this.passedOffset += run.length;
+    this.memory?.add(this.queue.length === 0 ? -run.length - QUEUE_BYTES : -run.length);
     writeDataHeader(message.target, headerAt, id, run.length, exhausted);
   }
 

@@ -48,6 +48,7 @@ export class Leg implements Attachment {
   private partner: Leg | undefined;
   private streamId = 0;
   private wasOpenedHere = false;
+  private hasSaidLast = false;
 
   constructor(
     readonly connection: ConnectionCore,
@@ -70,6 +71,11 @@ export class Leg implements Attachment {
   /** Both directions have been acknowledged, end to end. */
   get isDone(): boolean {
     return this.inbound.isDone && this.outbound.isDone;
+  }
+
+  /** Its peer has had its last word, or is to have none but that. */
+  get isSpent(): boolean {
+    return this.hasSaidLast || this.state === 'ending';
   }
 
   /** Takes its place on the connection, under the id of the OPEN that asked for it. */
@@ -165,10 +171,12 @@ export class Leg implements Attachment {
         this.outbound.receiveEndAck();
         return this.partner?.passEndAck();
       case 'RESET':
+        this.hasSaidLast = true;
         return this.owner.legReset(this, frame.error);
       case 'DETACH':
         return this.owner.legDetached(this, frame.error);
       case 'CLOSE':
+        this.hasSaidLast = true;
         return this.owner.legClosed(this);
       case 'ACCEPT':
         if (this.state === 'asked') return this.owner.legAccepted(this, frame.accept);

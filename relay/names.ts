@@ -29,7 +29,7 @@ export class Names {
     private readonly user: NameUser,
   ) {}
 
-  /** @throws TrunklineError BAD_NAME, NAME_TAKEN, SUPERSEDED, LIMIT_NAMES */
+  /** @throws TrunklineError BAD_NAME, NAME_TAKEN, SUPERSEDED, LIMIT_NAMES, LIMIT_RATE */
   listen(connection: ConnectionCore, id: number, open: Open, target: ListenTarget, now: number): void {
     const { registry, parties } = this.context;
     assertName(target.name);
@@ -37,6 +37,7 @@ export class Names {
     const { endpoint } = parties.of(connection);
     if (before) this.checkTakeover(before, target, endpoint);
     this.checkRoom(connection, before);
+    if (before?.state.kind === 'held' && target.claim === 0) this.checkDuel(target.name, now);
 
     const stream = new StreamCore({
       uid: open.uid,
@@ -100,6 +101,14 @@ export class Names {
     const hasItAlready = before?.state.kind === 'held' && before.state.holder.connection === connection;
     if (!hasItAlready && this.context.parties.of(connection).names >= maxNames)
       throw new TrunklineError('LIMIT_NAMES', `at most ${maxNames} names on one tunnel`);
+  }
+
+  /** Two that each believe to be the newer listener would take the name from each other without end. */
+  private checkDuel(name: string, now: number): void {
+    const { takeovers, options } = this.context;
+    if (takeovers.take(name, now)) return;
+    const retryAfterMs = Math.ceil(1000 / options.rates.takeovers.perSecond);
+    throw new TrunklineError('LIMIT_RATE', `${name} changes hands too often`, { retryAfterMs });
   }
 
   private newClaim(before: Registration | undefined): number {

@@ -3,11 +3,18 @@ import { DEFAULT_HEARTBEAT } from '../src/core/keep-alive.js';
 import type { Heartbeat } from '../src/protocol/frames.js';
 import { type Limits, resolveLimits } from '../src/protocol/limits.js';
 import { MAX_HEARTBEAT_MS } from '../src/protocol/messages.js';
+import type { AccessOptions } from './access.js';
+import { TrustedProxies } from './forwarded-for.js';
+import type { RelayLogger } from './log.js';
+import { parseOrigins } from './origins.js';
+import { type GivenRates, type RelayRates, resolveRates } from './rates.js';
 
 /** What the relay announces, and what it enforces besides. What each protects: docs/relay.md. */
 export interface RelayLimits extends Limits {
   /** Unanswered connects for one name. Over it: LIMIT_STREAMS. Default 256. */
   maxPendingPerName: number;
+  /** Connects that one listener has not answered, on all of its names. Over it: LIMIT_STREAMS. Default 512. */
+  maxPendingPerListener: number;
   /** Unanswered connects at this relay. Over it: LIMIT_STREAMS. Default 4,096. */
   maxPending: number;
   /** Streams at this relay that wait for their other end to be carried on. Over it: LIMIT_STREAMS. Default 16,384. */
@@ -20,10 +27,21 @@ export interface RelayLimits extends Limits {
   maxWaitMs: number;
   /** How far senders may be ahead of one tunnel's socket, bytes, shared by its streams. Default 4,194,304. */
   egressBytes: number;
+  /** Connections whose HELLO is not here or not decided on, in all. Over it an upgrade is answered 503. Default 1,024. */
+  maxHandshakes: number;
+  /** The same from one address (of IPv6: from one /64). Default 256. */
+  maxHandshakesPerAddress: number;
+  /**
+   * What the relay may hold for its peers, bytes. Near it less is granted to senders, then no new tunnel is taken
+   * (LIMIT_RATE), and past it the tunnel for which most waits is ended. Default 536,870,912.
+   */
+  memoryBytes: number;
 }
 
-export interface RelayOptions {
+export interface RelayOptions extends AccessOptions {
   limits?: Partial<RelayLimits>;
+  /** How often a peer may do what costs others something: so many at once, then so many a second. */
+  rates?: GivenRates;
   heartbeat?: Partial<Heartbeat>;
   /** Deadline from the upgrade to a complete HELLO, milliseconds. Default 10,000. */
   handshakeTimeoutMs?: number;
@@ -37,26 +55,46 @@ export interface RelayOptions {
    * `server`, `port` and `path` (use `install`), `clientTracking`, and `maxPayload` (use `limits.maxMessageBytes`).
    */
   ws?: object;
+  /**
+   * Pages of which origins may use the relay, such as `https://example.com`, exactly. Default: those that come from the host
+   * and port that they dial. Programs that are no pages send no Origin, and are not asked for one.
+   */
+  origins?: readonly string[] | undefined;
+  /** Proxies whose X-Forwarded-For is believed: addresses and ranges, such as `10.0.0.0/8`. Default: none. */
+  trustedProxies?: readonly string[] | undefined;
+  /** Where the relay says what happens: `pino`, or anything with its methods. No secret gets there. Default: nowhere. */
+  logger?: RelayLogger;
+  /** Serves Prometheus metrics at `<path>/metrics`. Default false. */
+  metrics?: boolean;
+  /** Serves a live page at `<path>/status`, and what it shows at `<path>/status.json`. Default false. */
+  status?: boolean;
 }
 
 export interface ResolvedRelayOptions {
   limits: RelayLimits;
+  rates: RelayRates;
   heartbeat: Heartbeat;
   handshakeTimeoutMs: number;
   resumeWindowMs: number;
   ws: object;
+  origins: ReadonlySet<string> | undefined;
+  trustedProxies: TrustedProxies;
 }
 
 const RESUME_WINDOW_MS = 120_000;
 
 const RELAY_DEFAULTS = {
   maxPendingPerName: 256,
+  maxPendingPerListener: 512,
   maxPending: 4096,
   maxPendingResumes: 16_384,
   maxReservedNames: 4096,
   acceptTimeoutMs: 30_000,
   maxWaitMs: 120_000,
   egressBytes: 4 * 1024 * 1024,
+  maxHandshakes: 1024,
+  maxHandshakesPerAddress: 256,
+  memoryBytes: 512 * 1024 * 1024,
 } as const satisfies Omit<RelayLimits, keyof Limits>;
 
 /** @throws RangeError naming the option that is out of range */
@@ -68,6 +106,7 @@ export function resolveOptions(options: RelayOptions = {}): ResolvedRelayOptions
   }
   return {
     limits,
+    rates: resolveRates(options.rates, limits.maxStreams),
     heartbeat: {
       intervalMs: heartbeatMs('intervalMs', options.heartbeat),
       timeoutMs: heartbeatMs('timeoutMs', options.heartbeat),
@@ -75,6 +114,8 @@ export function resolveOptions(options: RelayOptions = {}): ResolvedRelayOptions
     handshakeTimeoutMs: positive('handshakeTimeoutMs', options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS),
     resumeWindowMs: notNegative('resumeWindowMs', options.resumeWindowMs ?? RESUME_WINDOW_MS),
     ws: options.ws ?? {},
+    origins: options.origins && parseOrigins(options.origins),
+    trustedProxies: new TrustedProxies(options.trustedProxies),
   };
 }
 

@@ -1,10 +1,13 @@
 import type { ConnectionCore } from '../src/core/connection.js';
+import type { Json } from '../src/protocol/meta.js';
 
 /** A connection as the broker knows it. */
 export interface Party {
   readonly connection: ConnectionCore;
   /** The public id of the endpoint behind it, if it said who it is. */
   endpoint: string | undefined;
+  /** What is known of who dialed it; null if nobody has asked. */
+  claims: Json;
   /** Connects of this party that have no splice yet. */
   pendingConnects: number;
   /** Names it holds. */
@@ -25,7 +28,7 @@ export class Parties {
   }
 
   join(connection: ConnectionCore): void {
-    this.byConnection.set(connection, { connection, endpoint: undefined, pendingConnects: 0, names: 0 });
+    this.byConnection.set(connection, { connection, endpoint: undefined, claims: null, pendingConnects: 0, names: 0 });
   }
 
   /** Whoever was this endpoint has to have left. */

@@ -16,10 +16,18 @@ import type { Tunnel } from '../src/runtime/tunnel.js';
 import type { TunnelStream } from '../src/runtime/tunnel-stream.js';
 import type { Connection } from '../src/transport/connection.js';
 import { createMemoryPair } from '../src/transport/memory.js';
+import { AccessControl } from './access-control.js';
 import type { RelayStats } from './counters.js';
 import { PageConnection, takeFarewell } from './farewell.js';
+import { remoteAddressOf } from './forwarded-for.js';
+import { HttpAccess } from './http-access.js';
+import type { RelayInspection } from './inspection.js';
+import { Ledger } from './ledger.js';
+import { RelayMetrics } from './metrics.js';
 import { type AnyHttpServer, mount, normalizePath } from './mount.js';
+import { OperatorRoutes } from './operator-routes.js';
 import { type RelayOptions, resolveOptions } from './options.js';
+import { isOriginAllowed } from './origins.js';
 import { RelayCore } from './relay-core.js';
 import { serveScript } from './script.js';
 import { Upgrader } from './upgrade.js';
@@ -48,6 +56,8 @@ export class Relay extends EventEmitter {
   /** Transports that are not closed yet: what `close()` waits for. */
   private readonly transports = new Set<Connection>();
   private readonly requests = new Map<ConnectionCore, IncomingMessage | undefined>();
+  private readonly scraped: RelayMetrics;
+  private readonly routes: OperatorRoutes;
   private timer: { at: number; cancel: () => void } | undefined;
   private local: Tunnel | undefined;
   private draining: Promise<void> | undefined;
@@ -62,13 +72,45 @@ export class Relay extends EventEmitter {
   ) {
     super();
     const resolved = resolveOptions(options);
-    const environment = { randomId, hash: hashEndpoint, newClaim: Date.now, now: () => this.clock.now() };
-    this.core = new RelayCore(resolved, randomId(), environment, {
-      created: (name) => this.tell('server.created', name),
-      destroyed: (name) => this.tell('server.destroyed', name),
-      defectFound: (error) => reportFailure(this, error, { wasAsked: false }, 'relay'),
-      tunnelOpened: (connection) => this.tell('connection', this.describe(connection)),
-    });
+    const environment = {
+      randomId,
+      hash: hashEndpoint,
+      newClaim: Date.now,
+      now: () => this.clock.now(),
+      transportBytes: () => this.transportBytes(),
+    };
+    const { trustedProxies } = resolved;
+    const ledger = new Ledger({ logger: options.logger, now: environment.now, trustedProxies });
+    const defectFound = (error: TrunklineError): void => {
+      ledger.defectFound(error);
+      reportFailure(this, error, { wasAsked: false }, 'relay');
+    };
+    const access = new AccessControl(options, (connection) => this.requests.get(connection), defectFound);
+    this.core = new RelayCore(
+      resolved,
+      randomId(),
+      environment,
+      {
+        created: (name) => this.tell('server.created', name),
+        destroyed: (name) => this.tell('server.destroyed', name),
+        defectFound,
+        tunnelOpened: (connection) => this.tell('connection', this.describe(connection)),
+      },
+      access,
+      ledger,
+    );
+    this.scraped = new RelayMetrics(() => this.core.measure());
+    this.routes = new OperatorRoutes(
+      { metrics: options.metrics ?? false, status: options.status ?? false },
+      {
+        state: () => this.core.state,
+        metrics: () => this.metrics(),
+        inspect: () => this.inspect(),
+        refused: (request, code) => ledger.requestRefused(request, code),
+        defectFound,
+      },
+      new HttpAccess(options, clock, defectFound),
+    );
     this.core.onDeadline = () => this.armTimer();
     this.upgrader = new Upgrader({ maxMessageBytes: resolved.limits.maxMessageBytes, ws: resolved.ws });
   }
@@ -92,6 +134,16 @@ export class Relay extends EventEmitter {
   /** For servers that route upgrades themselves: `httpServer.on('upgrade', ...)`. */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (this.isClosing) return refuseUpgrade(socket, 503, 'This relay is closing.');
+    if (!isOriginAllowed(request.headers, this.core.options.origins))
+      return refuseUpgrade(
+        socket,
+        403,
+        `Pages of ${request.headers.origin} may not use this relay (its option: origins).`,
+      );
+    if (!this.core.mayAccept(this.addressOf(request), this.clock.now())) {
+      this.core.ledger.requestRefused(request, 'LIMIT_RATE');
+      return refuseUpgrade(socket, 503, 'Too many connections wait here for their handshake.');
+    }
     // Only pages say where they are from, and only pages may lose their last words.
     const isPage = request.headers.origin !== undefined;
     this.upgrader.upgrade(request, socket, head, (connection) =>
@@ -117,6 +169,20 @@ export class Relay extends EventEmitter {
   /** Counters since the start, and what is active now. The glossary is docs/relay.md. */
   stats(): RelayStats {
     return this.core.stats;
+  }
+
+  /** What is counted, as Prometheus text. The glossary is docs/operating.md. */
+  metrics(): Promise<string> {
+    return this.scraped.text();
+  }
+
+  /**
+   * What is there now, as plain JSON: names, tunnels, streams, counters, limits. Of each kind at most `maxEntries` (100 by
+   * default), and the number of the rest.
+   * @throws RangeError when `maxEntries` is no number of entries
+   */
+  inspect({ maxEntries }: { maxEntries?: number } = {}): RelayInspection {
+    return this.core.inspect(maxEntries);
   }
 
   private get isClosing(): boolean {
@@ -161,6 +227,7 @@ export class Relay extends EventEmitter {
     this.closing = transportsClosed.then(() => void this.emit('close'));
     for (const unmount of this.unmounts.splice(0)) unmount();
     this.timer?.cancel();
+    this.scraped.close();
     this.whenEmpty();
     this.local?.end(goingAway());
     this.core.close(goingAway());
@@ -169,6 +236,7 @@ export class Relay extends EventEmitter {
   }
 
   private handleRequest(subPath: string, request: IncomingMessage, response: ServerResponse): boolean {
+    if (this.routes.serve(subPath, request, response)) return true;
     if (subPath !== FAREWELL_PATH) return serveScript(subPath, request, response);
     takeFarewell(request, response, (secret) => this.core.endpointLeft(secret));
     return true;
@@ -191,18 +259,33 @@ export class Relay extends EventEmitter {
 
   /** Drives an accepted connection until it is over. */
   private carry(transport: Connection, request: IncomingMessage | undefined): void {
-    const connection = this.core.accept(this.clock.now());
+    const dialer = request === undefined ? { isOwn: true } : { address: this.addressOf(request) };
+    const connection = this.core.accept(this.clock.now(), dialer);
     this.requests.set(connection, request);
+    this.core.ledger.tunnelRequested(connection, request);
     this.transports.add(transport);
     // `connect` on a closed relay: a stream that fails, like every connect that comes to nothing.
     if (this.isClosing) connection.fail(goingAway());
     const driver = new Driver(connection, transport, this.clock, () => {});
+    const carried = this.core.ledger.tunnelCarried(connection, driver);
     driver.onClosed = () => {
+      carried();
       this.requests.delete(connection);
       this.transports.delete(transport);
       if (this.isEmpty) this.whenEmpty();
       if (this.transports.size === 0) this.whenTransportsClosed();
     };
+  }
+
+  private addressOf(request: IncomingMessage): string | undefined {
+    return remoteAddressOf(request, this.core.options.trustedProxies);
+  }
+
+  /** What sockets have been given and could not send yet. */
+  private transportBytes(): number {
+    let bytes = 0;
+    for (const request of this.requests.values()) bytes += request?.socket.writableLength ?? 0;
+    return bytes;
   }
 
   private describe(connection: ConnectionCore): RelayConnection {

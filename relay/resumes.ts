@@ -41,9 +41,11 @@ export class Resumes implements LegOwner {
   private expire(pending: PendingResume): void {
     if (pending.kind === 'parked') {
       const { isCut: retryable } = pending;
+      this.context.refused(pending.leg.connection, 'RESUME_EXPIRED');
       pending.leg.reset({ code: 'RESUME_EXPIRED', reason: 'the other endpoint did not come back in time', retryable });
     } else {
       const error: ErrorPayload = { code: 'ACCEPT_TIMEOUT', reason: 'the other endpoint did not answer in time' };
+      this.context.refused(pending.leg.connection, error.code);
       pending.leg.reset(error);
       pending.far.detachPeer(error);
     }
@@ -67,6 +69,8 @@ export class Resumes implements LegOwner {
     now: number,
   ): void {
     const { options, counters, parties } = this.context;
+    const budget = this.context.budgetOf(connection)?.of('resumes', now);
+    if (budget?.take(1, now) === false) throw tooManyResumes(options.rates.resumes.perSecond);
     const there = parties.atEndpoint(target.endpoint);
     this.check(open, there !== undefined);
     if (!there && target.waitMs === 0)
@@ -105,10 +109,11 @@ export class Resumes implements LegOwner {
   }
 
   private legOf(connection: ConnectionCore, { resume, credit }: Open): Leg {
-    const outbound = new Flow(0);
+    const { memory } = this.context;
+    const outbound = new Flow(0, memory);
     if (resume) outbound.startAt(resume);
     outbound.receiveCredit(0, credit);
-    return new Leg(connection, new Flow(0), outbound, this, () => egressShare(this.context, connection));
+    return new Leg(connection, new Flow(0, memory), outbound, this, () => egressShare(this.context, connection));
   }
 
   // ── the endpoint ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -203,6 +208,13 @@ export class Resumes implements LegOwner {
   private refuse(pending: PendingResume, error: ErrorPayload): void {
     this.pending.remove(pending);
     this.context.counters.resumesRefused++;
+    this.context.refused(pending.leg.connection, error.code);
     pending.leg.reset(error);
   }
+}
+
+function tooManyResumes(perSecond: number): TrunklineError {
+  return new TrunklineError('LIMIT_RATE', `over ${perSecond} streams a second are to be carried on`, {
+    retryAfterMs: 1000,
+  });
 }

@@ -2,7 +2,8 @@ import { isLost } from '../src/core/lost.js';
 import type { ErrorCode } from '../src/protocol/codes.js';
 import { type ErrorPayload, TrunklineError } from '../src/protocol/errors.js';
 import type { Accept } from '../src/protocol/frames.js';
-import type { Counters } from './counters.js';
+import type { Counters, LiveSplice, SpliceOutcome } from './counters.js';
+import type { Flow } from './flow.js';
 import type { Leg, LegOwner } from './leg.js';
 
 /**
@@ -13,23 +14,34 @@ import type { Leg, LegOwner } from './leg.js';
  * RESET and CLOSE are last words: the first is passed on and its sender's leg waits for the other side's, so that
  * whoever speaks last knows that it was heard (PROTOCOL.md section 5).
  */
-export class Splice implements LegOwner {
+export class Splice implements LegOwner, LiveSplice {
   private state: 'new' | 'open' | 'closed' = 'new';
   /** The leg that has had its last word, while the other has not. */
   private finished: Leg | undefined;
 
   constructor(
-    private readonly client: Leg,
+    readonly client: Leg,
     /** Of the endpoint that listens, or did when the stream began. */
-    private readonly listener: Leg,
+    readonly listener: Leg,
     private readonly counters: Counters,
     /** Both ends can carry the stream on over another connection. */
     private readonly isResumable: boolean,
+    /** What the client connected to; not known of a stream that was carried on. */
+    readonly name?: string,
   ) {}
+
+  get toListener(): Flow {
+    return this.client.inbound;
+  }
+
+  get toClient(): Flow {
+    return this.client.outbound;
+  }
 
   start(answer: Omit<Accept, 'credit'>): void {
     this.takeLegs();
     this.state = 'open';
+    this.counters.spliceOpened(this);
     this.client.accept(answer);
     this.listener.accept({ meta: null });
   }
@@ -62,7 +74,7 @@ export class Splice implements LegOwner {
     this.finished = leg;
     passTo(this.otherThan(leg));
     if (!isSecond) return;
-    this.close();
+    this.close(leg.isDone ? 'finished' : 'reset');
     this.client.close();
     this.listener.close();
   }
@@ -77,7 +89,8 @@ export class Splice implements LegOwner {
     if (this.finished !== leg && this.isResumable && isLost(error))
       return this.detach(other, { code: 'CONNECTION_LOST', reason: "the other endpoint's connection was lost" });
     const wasNew = this.state === 'new';
-    this.close();
+    if (leg.isDone) this.close('finished');
+    else this.close(this.finished === undefined ? 'lost' : 'reset');
     // What this leg said last has been passed on, and nothing is owed to it any more.
     if (this.finished === leg) return other.close();
     if (this.finished === undefined && !leg.isDone) return other.reset(this.goneReason(leg, error, wasNew));
@@ -96,13 +109,12 @@ export class Splice implements LegOwner {
   }
 
   private detach(leg: Leg, error: ErrorPayload): void {
-    if (this.state === 'open') this.counters.splicesDetached++;
-    this.close();
+    this.close('detached');
     leg.detachPeer(error);
   }
 
-  private close(): void {
-    if (this.state === 'open') this.counters.splicesClosed++;
+  private close(outcome: SpliceOutcome): void {
+    this.counters.spliceClosed(this, outcome);
     this.state = 'closed';
   }
 

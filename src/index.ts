@@ -21,6 +21,7 @@ export { DEFAULT_LIMITS, type Limits } from './protocol/limits.js';
 export type { Json } from './protocol/meta.js';
 export { isName } from './protocol/names.js';
 export type { DialedTunnelOptions } from './runtime/dialed-tunnel.js';
+export type { PresenceEvent } from './runtime/name-watch.js';
 export { type CreateStreamOptions, Tunnel, type TunnelState } from './runtime/tunnel.js';
 export type { TunnelOptions } from './runtime/tunnel-options.js';
 export { TunnelStream } from './runtime/tunnel-stream.js';

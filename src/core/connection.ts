@@ -1,12 +1,22 @@
 import { PROTOCOL_VERSION } from '../protocol/constants.js';
 import { type Decoded, FrameDecoder } from '../protocol/decode.js';
-import { encodeNotice, encodeOpen, encodePing, encodePong, encodeReset, encodeWelcome } from '../protocol/encode.js';
+import {
+  encodeNotice,
+  encodeOpen,
+  encodePing,
+  encodePong,
+  encodeReset,
+  encodeToken,
+  encodeTokenRequest,
+  encodeWelcome,
+} from '../protocol/encode.js';
 import { type ErrorPayload, TrunklineError, toErrorPayload, toTrunklineError } from '../protocol/errors.js';
-import type { Frame, Hello, Open, Welcome } from '../protocol/frames.js';
+import type { Frame, Hello, Open, StreamFrame, Welcome } from '../protocol/frames.js';
 import { LIMITS_BEFORE_HANDSHAKE, type Limits } from '../protocol/limits.js';
 import type { Message } from '../protocol/message-parts.js';
 import { refusalOf } from './admission.js';
 import type { Attachment } from './attachment.js';
+import type { FrameMeter } from './frame-meter.js';
 import { buildHello, checkVersion, HANDSHAKE_TIMEOUT_MS, HeldInput, type Identity } from './handshake.js';
 import { KeepAlive } from './keep-alive.js';
 import { Outbox } from './outbox.js';
@@ -32,12 +42,15 @@ export interface ConnectionOptions {
   /** What we announce and enforce. */
   limits: Limits;
   handshakeTimeoutMs?: number | undefined;
+  /** Whoever wants to know how much of what the peer sends does something. */
+  meter?: FrameMeter | undefined;
   now: number;
   /** Set to test what happens when the ids run out. */
   firstLocalId?: number | undefined;
 }
 
 const UNTIMED_PING = new Uint8Array(8);
+const MAX_UNREAD_PINGS = 2;
 
 /**
  * dialer:    waiting ──receive WELCOME──> open ──> ended
@@ -61,11 +74,18 @@ export class ConnectionCore {
   private readonly outbox = new Outbox();
   private readonly decoder: FrameDecoder;
   private unknownFrames = 0;
+  private takenMessages = 0;
+  /** Pings in a row at which nothing had been taken of what waited since the last one. */
+  private unreadPings = 0;
+  private takenAtPing = 0;
   /** Called whenever there may be something new to send or a new deadline: wakes whoever drives this connection. */
   onOutput: () => void = () => {};
   /** Only for who asks for round trips: a relay's connections, of which there are many, keep no such thing. */
   private pingTimes: PingTimes | undefined;
   onRoundTrip: (roundTrip: RoundTrip) => void = () => {};
+  /** Dialer: the acceptor wants a newer token within so many milliseconds. Acceptor: here it is. */
+  onTokenRequest: (expiresInMs: number) => void = () => {};
+  onToken: (token: string, now: number) => void = () => {};
 
   constructor(
     private readonly options: ConnectionOptions,
@@ -146,7 +166,13 @@ export class ConnectionCore {
     if (this.state.kind === 'open') this.state.keepAlive.heard(now);
     const decoded = this.decoder.decode(bytes, isLast);
     this.unknownFrames += decoded.unknown;
+    if (decoded.unknown > 0 || bytes.length === 0) this.receiveNothing(Math.max(1, decoded.unknown), now);
     this.handle(decoded, now, bytes.length);
+  }
+
+  /** Before the handshake there are so few bytes that it does not matter. */
+  private receiveNothing(count: number, now: number): void {
+    if (this.isOpen) this.guard(() => this.options.meter?.nothing(count, now));
   }
 
   /** A text message came (R3). */
@@ -177,8 +203,17 @@ export class ConnectionCore {
     if (keepAlive.isDead(now)) {
       this.fail(new TrunklineError('CONNECTION_LOST', 'nothing was heard from the peer past the ping deadline'));
     } else if (keepAlive.takePingDue(now)) {
+      if (this.isUnread()) return this.fail(new TrunklineError('CONNECTION_LOST', 'the peer reads nothing'));
       this.outbox.scheduler.queueControl(encodePing(this.pingTimes?.next(now).payload ?? UNTIMED_PING));
     }
+  }
+
+  /** What waits has waited for two intervals: whatever the peer says meanwhile, it does not read. */
+  private isUnread(): boolean {
+    const isStuck = this.hasOutput && this.takenMessages === this.takenAtPing;
+    this.takenAtPing = this.takenMessages;
+    this.unreadPings = isStuck ? this.unreadPings + 1 : 0;
+    return this.unreadPings >= MAX_UNREAD_PINGS;
   }
 
   /** Asks for a round trip; its sequence comes back with the time in `onRoundTrip`, if it does. From now on all are timed. */
@@ -219,6 +254,7 @@ export class ConnectionCore {
 
   /** The next message for the transport, if any. After the connection ended, its GOAWAY comes out and then nothing. */
   takeMessage(): Message | undefined {
+    this.takenMessages++;
     return this.outbox.takeMessage();
   }
 
@@ -249,6 +285,18 @@ export class ConnectionCore {
   /** Takes the stream that `openReceived` announced. */
   attach(id: number, attachment: Attachment): void {
     this.table.addRemote(id, attachment);
+  }
+
+  /**
+   * Does with a stream what was put off when its OPEN came, and then deals with the frames that have followed it. What is
+   * wrong with those, or thrown by `route`, is dealt with as if it had just come.
+   */
+  continueWith(route: () => void, frames: readonly StreamFrame[], now: number): void {
+    this.guard(() => {
+      route();
+      for (const frame of frames) if (!this.hasEnded) this.table.find(frame.id)?.receive(frame, now);
+    });
+    this.onOutput();
   }
 
   /** Says no to it. */
@@ -286,6 +334,16 @@ export class ConnectionCore {
     if (this.state.kind === 'ended') return;
     this.outbox.scheduler.queueData(attachment);
     this.onOutput();
+  }
+
+  /** Dialer: a newer one than HELLO's. @throws TrunklineError LIMIT_BYTES when it does not fit */
+  sendToken(token: string): void {
+    this.send(encodeToken(token));
+  }
+
+  /** Acceptor: the one that it has runs out. */
+  askForToken(expiresInMs: number): void {
+    this.send(encodeTokenRequest(expiresInMs));
   }
 
   /** Acceptor: tells the peer to move; nothing ends by it. */
@@ -353,14 +411,25 @@ export class ConnectionCore {
       case 'GOAWAY':
         return this.dispatchGoaway(TrunklineError.fromPayload(frame.error), frame.graceMs, now);
       case 'PING':
+        this.options.meter?.tunnelFrame('PING', now);
         return this.outbox.scheduler.queueReply(encodePong(frame.payload));
       case 'PONG':
+        this.options.meter?.tunnelFrame('PONG', now);
         return this.receivePong(frame.payload, now);
+      case 'TOKEN':
+        this.options.meter?.tunnelFrame('TOKEN', now);
+        return this.dispatchToken(frame, now);
       case 'OPEN':
         return this.dispatchOpen(frame.id, frame.open, now);
       default:
-        this.table.find(frame.id)?.receive(frame, now);
+        return this.dispatchToStream(frame, now);
     }
+  }
+
+  private dispatchToStream(frame: StreamFrame, now: number): void {
+    const attachment = this.table.find(frame.id);
+    this.options.meter?.streamFrame(frame, attachment, now);
+    attachment?.receive(frame, now);
   }
 
   private receivePong(payload: Uint8Array, now: number): void {
@@ -394,6 +463,12 @@ export class ConnectionCore {
   private dispatchGoaway(error: TrunklineError, graceMs: number | undefined, now: number): void {
     if (graceMs === undefined) this.end(error);
     else this.owner.noticeReceived(error, graceMs, now);
+  }
+
+  /** What the other role would say is ignored, like a field that is not known. */
+  private dispatchToken({ token, expiresInMs }: Frame & { type: 'TOKEN' }, now: number): void {
+    if (this.role === 'acceptor' && token !== undefined) this.onToken(token, now);
+    if (this.role === 'dialer' && expiresInMs !== undefined) this.onTokenRequest(expiresInMs);
   }
 
   private dispatchOpen(id: number, open: Open, now: number): void {

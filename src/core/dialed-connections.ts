@@ -82,21 +82,26 @@ export class DialedConnections implements TunnelConnections {
 
   survives(error: TrunklineError): boolean {
     if (this.options.resumeWindowMs === 0 || this.isDropped || this.state.kind === 'closed') return false;
-    return this.state.kind === 'connecting' ? this.state.dialsLeft > 1 : isLost(error);
+    return this.state.kind === 'connecting' ? this.state.dialsLeft > 1 : this.isLost(error);
   }
 
   /** A transport is being dialed: this is its connection. @throws TrunklineError LIMIT_BYTES when the token does not fit */
-  dial(): ConnectionCore {
-    const { limits, handshakeTimeoutMs, token, mode, protocols, now, firstLocalId } = this.options;
+  dial(token = this.options.token): ConnectionCore {
+    const { limits, handshakeTimeoutMs, mode, protocols, now, firstLocalId } = this.options;
     const connection: ConnectionCore = new ConnectionCore(
       { role: 'dialer', limits, now: now(), handshakeTimeoutMs, firstLocalId },
       this.ownerOf(() => connection),
     );
+    connection.onTokenRequest = (expiresInMs) => this.user.tell({ type: 'tokenWanted', connection, expiresInMs });
     connection.hello({ token, endpoint: this.endpoint, mode, protocols });
     this.dropCandidate();
     if (this.state.kind === 'connecting') this.active = connection;
     else this.candidate = connection;
     return connection;
+  }
+
+  private isLost(error: TrunklineError): boolean {
+    return isLost(error) && (error.code !== 'TOKEN_EXPIRED' || this.options.renewsToken === true);
   }
 
   /** One dial at a time: an older one that hangs must not come to life, or die, in the place of a newer. */
@@ -157,7 +162,7 @@ export class DialedConnections implements TunnelConnections {
   /** A dial came to nothing. What one address refuses another may grant: only if all do, in a row, it is the end. */
   private candidateEnded(error: TrunklineError): void {
     this.candidate = undefined;
-    this.refusals = isLost(error) ? 0 : this.refusals + 1;
+    this.refusals = this.isLost(error) ? 0 : this.refusals + 1;
     if (this.active === undefined && this.refusals >= this.addressCount) this.finish(error);
     else this.user.tell({ type: 'dialFailed', error });
   }

@@ -9,6 +9,7 @@ const LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'GOING_AWAY',
   'HANDSHAKE_TIMEOUT',
   'LIMIT_RATE',
+  'TOKEN_EXPIRED',
 ]);
 
 /** Lost: worth waiting for. Gone: not. */

@@ -2,6 +2,7 @@ import type { TrunklineError } from '../protocol/errors.js';
 import type { Offer, TunnelMode } from '../protocol/frames.js';
 import type { Limits } from '../protocol/limits.js';
 import type { Json } from '../protocol/meta.js';
+import type { ConnectionCore } from './connection.js';
 import type { WindowOptions } from './receive-half.js';
 import type { Prove } from './resume-key.js';
 import type { StreamCore, StreamEvent } from './stream.js';
@@ -14,6 +15,8 @@ export type TunnelEvent =
   /** The peer is about to leave: dial again, in `retryAfterMs`; until then everything goes on. */
   | { type: 'turnedAway'; retryAfterMs: number }
   | { type: 'resumed' }
+  /** The peer of this connection wants a newer token within so many milliseconds. */
+  | { type: 'tokenWanted'; connection: ConnectionCore; expiresInMs: number }
   /** The peer opened a plain stream: `accept` or `reset` it. */
   | { type: 'incoming'; stream: StreamCore; meta: Json }
   | { type: 'stream'; stream: StreamCore; event: StreamEvent }
@@ -29,6 +32,8 @@ export interface TunnelCoreOptions {
   now: () => number;
   prove: Prove;
   token?: string | undefined;
+  /** There is a newer token whenever one is wanted: without, one that has run out is the end. */
+  renewsToken?: boolean | undefined;
   handshakeTimeoutMs?: number | undefined;
   /** How long tunnel and streams outlive their connection, milliseconds; 0: not at all. */
   resumeWindowMs: number;

@@ -195,8 +195,21 @@ export class TunnelCore<Connections extends TunnelConnections = TunnelConnection
       }
     }
     this.deadlines.suspensions.retryAll(this.options.now());
+    if (this.connections.returnId !== undefined) this.awaitLastWords();
     this.noteIfUnused();
     this.advance();
+  }
+
+  /**
+   * The other end of all of them is here again: what it does not come back for soon, it has finished with, and only its last
+   * word was lost.
+   */
+  private awaitLastWords(): void {
+    for (const stream of this.accepted.values()) {
+      if (!stream.isLingering || !stream.isSuspended) continue;
+      this.deadlines.remove(stream);
+      this.deadlines.lingers(stream, this.options.now());
+    }
   }
 
   /** Who opened here a stream that the peer does not have any more will not come back for it. Ours are asked for, and refused. */

@@ -1,6 +1,6 @@
 import { type ErrorPayload, TrunklineError, toErrorPayload } from '../protocol/errors.js';
 
-/** What the other side is told instead: the text of a local error names local paths. */
+/** What the other side is told instead: the text of a local error may name local paths. */
 const told = new WeakMap<TrunklineError, TrunklineError>();
 
 export function toldOf(error: TrunklineError): TrunklineError {
@@ -40,7 +40,9 @@ export async function callApplication<T>(what: string, call: () => T | Promise<T
     return await call();
   } catch (cause) {
     if (cause instanceof TrunklineError) throw cause;
-    throw new TrunklineError('CANCELED', `${what} threw: ${(cause as Error)?.message ?? cause}`, { cause });
+    const error = new TrunklineError('CANCELED', `${what} threw: ${(cause as Error)?.message ?? cause}`, { cause });
+    told.set(error, new TrunklineError('CANCELED', `the other side's ${what} threw`));
+    throw error;
   }
 }
 

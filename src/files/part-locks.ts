@@ -28,8 +28,11 @@ export async function lockPart(path: string): Promise<() => Promise<void>> {
     throw error;
   }
   return async () => {
-    await unlink(lockPath).catch(ignoreGone);
-    held.delete(key);
+    try {
+      await lockStep(unlink(lockPath).catch(ignoreGone));
+    } finally {
+      held.delete(key);
+    }
   };
 }
 
@@ -38,17 +41,26 @@ const WRITING_MS = 10_000;
 interface Owner {
   pid: number;
   host: string;
+  /** When that process began: numbers are given again, and the threads of a process share one. */
+  startedMs: number;
+}
+
+/** Clocks are set, and it is computed from one; two processes of one number are further apart. */
+const SAME_START_MS = 2_000;
+
+function startOfProcess(): number {
+  return Math.round(Date.now() - process.uptime() * 1000);
 }
 
 async function takeLock(path: string): Promise<void> {
-  const owner: Owner = { pid: process.pid, host: hostname() };
+  const owner: Owner = { pid: process.pid, host: hostname(), startedMs: startOfProcess() };
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       return await writeFile(path, JSON.stringify(owner), { flag: 'wx', mode: 0o600 });
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw localFailure('could not lock the file', cause);
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw lockFailure(cause);
     }
-    if (!(await removeStale(path))) break;
+    if (!(await lockStep(removeStale(path)))) break;
   }
   throw busy();
 }
@@ -69,23 +81,37 @@ async function removeStale(path: string): Promise<boolean> {
   return !isOfSomebodyElse;
 }
 
-/** Whether its owner may still be at work. Of another machine's nobody here can tell. */
+/** Whether its owner may still be at work. Of another machine's, or another user's, nobody here can tell. */
 async function isAlive(path: string): Promise<boolean> {
+  let text: string;
   try {
-    const { pid, host } = JSON.parse(await readFile(path, 'utf8')) as Partial<Owner>;
-    if (host !== hostname() || typeof pid !== 'number') return true;
-    return pid !== process.pid && isRunning(pid);
+    text = await readFile(path, 'utf8');
   } catch (error) {
-    if (error instanceof SyntaxError) return await isBeingWritten(path);
-    ignoreGone(error);
-    return false;
+    return !isGone(error);
   }
+  const owner = parseOwner(text);
+  return owner === undefined ? await isBeingWritten(path) : isAtWork(owner);
+}
+
+function parseOwner(text: string): Partial<Owner> | undefined {
+  try {
+    return (JSON.parse(text) as Partial<Owner> | null) ?? {};
+  } catch {
+    return undefined;
+  }
+}
+
+function isAtWork({ pid, host, startedMs = 0 }: Partial<Owner>): boolean {
+  if (host !== hostname() || typeof pid !== 'number') return true;
+  if (pid !== process.pid) return isRunning(pid);
+  // What this thread holds it knows; another one of this process may hold it.
+  return Math.abs(startedMs - startOfProcess()) < SAME_START_MS;
 }
 
 /** Whoever died between making it and writing to it did so long ago. */
 async function isBeingWritten(path: string): Promise<boolean> {
-  const { mtimeMs } = await stat(path);
-  return Date.now() - mtimeMs < WRITING_MS;
+  const stats = await stat(path).catch(ignoreGone);
+  return stats !== undefined && Date.now() - stats.mtimeMs < WRITING_MS;
 }
 
 function isRunning(pid: number): boolean {
@@ -97,8 +123,25 @@ function isRunning(pid: number): boolean {
   }
 }
 
-function ignoreGone(error: unknown): void {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+function isGone(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}
+
+function ignoreGone(error: unknown): undefined {
+  if (!isGone(error)) throw error;
+}
+
+/** What the disk says of a lock has local paths in it, which are nobody else's business. */
+async function lockStep<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    throw lockFailure(cause);
+  }
+}
+
+function lockFailure(cause: unknown): TrunklineError {
+  return localFailure('could not lock the file', cause);
 }
 
 function busy(): TrunklineError {

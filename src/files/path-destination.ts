@@ -96,7 +96,15 @@ class PathSink implements Sink {
       // What failed is told already; a shorter part is as good.
       if (!(error instanceof TrunklineError)) throw error;
     } finally {
-      await this.part.close().finally(this.unlock);
+      await this.close();
+    }
+  }
+
+  private async close(): Promise<void> {
+    try {
+      await this.part.close();
+    } finally {
+      await this.unlock();
     }
   }
 

@@ -1,6 +1,11 @@
 import type { Duplex } from 'node:stream';
 
-const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 404: 'Not Found', 503: 'Service Unavailable' };
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  503: 'Service Unavailable',
+};
 
 export function refuseUpgrade(socket: Duplex, status: number, text: string): void {
   socket.on('error', ignore);

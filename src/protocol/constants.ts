@@ -36,6 +36,7 @@ export const FrameType = {
   Goaway: 0x03,
   Ping: 0x04,
   Pong: 0x05,
+  Token: 0x06,
   Open: 0x10,
   Accept: 0x11,
   Reset: 0x12,

@@ -20,6 +20,7 @@ import {
   readOffer,
   readOpen,
   readRefuse,
+  readToken,
   readWelcome,
 } from './messages.js';
 
@@ -157,6 +158,7 @@ const SHAPES: ReadonlyMap<number, { place: Place; exactBytes?: number; maxBytes?
   [FrameType.Goaway, { place: 'tunnel', maxBytes: MAX_CONTROL_PAYLOAD_BYTES }],
   [FrameType.Ping, { place: 'tunnel', exactBytes: PING_PAYLOAD_BYTES }],
   [FrameType.Pong, { place: 'tunnel', exactBytes: PING_PAYLOAD_BYTES }],
+  [FrameType.Token, { place: 'tunnel', maxBytes: MAX_CONTROL_PAYLOAD_BYTES }],
   [FrameType.Open, { place: 'stream', maxBytes: MAX_CONTROL_PAYLOAD_BYTES }],
   [FrameType.Accept, { place: 'stream', maxBytes: MAX_CONTROL_PAYLOAD_BYTES }],
   [FrameType.Reset, { place: 'stream', maxBytes: MAX_CONTROL_PAYLOAD_BYTES }],
@@ -233,6 +235,8 @@ function readFrame(message: Uint8Array, at: number, end: number, type: number, i
       return { type: 'WELCOME', welcome: readWelcome(parseFields(payload, 'WELCOME')) };
     case FrameType.Goaway:
       return readGoaway(parseFields(payload, 'GOAWAY'));
+    case FrameType.Token:
+      return { type: 'TOKEN', ...readToken(parseFields(payload, 'TOKEN')) };
     default:
       return undefined;
   }

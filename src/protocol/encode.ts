@@ -27,6 +27,9 @@ export const encodeOffer = (id: number, offer: Offer): Uint8Array => encodeJson(
 export const encodeRefuse = (id: number, refuse: Refuse): Uint8Array => encodeJson(id, FrameType.Refuse, refuse);
 export const encodeEndAck = (id: number): Uint8Array => encodeRaw(id, FrameType.EndAck, new Uint8Array(0));
 export const encodeClose = (id: number): Uint8Array => encodeRaw(id, FrameType.Close, new Uint8Array(0));
+export const encodeToken = (token: string): Uint8Array => encodeJson(TUNNEL_STREAM_ID, FrameType.Token, { token });
+export const encodeTokenRequest = (expiresInMs: number): Uint8Array =>
+  encodeJson(TUNNEL_STREAM_ID, FrameType.Token, { expiresInMs });
 export const encodePing = (payload: Uint8Array): Uint8Array => encodeRaw(TUNNEL_STREAM_ID, FrameType.Ping, payload);
 export const encodePong = (payload: Uint8Array): Uint8Array => encodeRaw(TUNNEL_STREAM_ID, FrameType.Pong, payload);
 

@@ -49,6 +49,8 @@ export type Target =
   /** `owner`: who presents the same text takes the name over; `claim`: which takeover this listener is, 0 for a new one. */
   | { kind: 'listen'; name: string; owner?: string | undefined; claim: number }
   | { kind: 'accept'; offerId: string }
+  /** To be told which names that match come and go. */
+  | { kind: 'watch'; pattern: string }
   /** A stream that both ends have already, at that endpoint; `waitMs`: how long to wait for it. */
   | { kind: 'resume'; endpoint: string; waitMs: number };
 
@@ -99,6 +101,8 @@ export interface Offer {
   uid: string;
   name: string;
   meta: Json;
+  /** What the relay knows of the client, if it has asked. */
+  claims?: Json | undefined;
   /** As in the client's OPEN; `resume` where the client never saw the answer to its first one. */
   key?: string | undefined;
   resume?: Reopen | undefined;
@@ -114,7 +118,9 @@ export type TunnelFrame =
   | { type: 'WELCOME'; welcome: Welcome }
   /** With `graceMs` it is a notice: the connection goes on for that long, milliseconds. Else it is the last frame. */
   | { type: 'GOAWAY'; error: ErrorPayload; graceMs?: number | undefined }
-  | { type: 'PING' | 'PONG'; payload: Uint8Array };
+  | { type: 'PING' | 'PONG'; payload: Uint8Array }
+  /** Dialer: a newer token. Acceptor: the one that it has runs out in so many milliseconds. */
+  | { type: 'TOKEN'; token?: string | undefined; expiresInMs?: number | undefined };
 
 /** What an existing stream can receive. */
 export type StreamFrame =

@@ -136,6 +136,8 @@ function readTarget(value: unknown): Target {
         ...optional('owner', fields, (key) => readString(fields, key, 'OPEN', 128)),
         claim: fields.claim === undefined ? 0 : readInteger(fields, 'claim', 'OPEN', 0, MAX_OFFSET),
       };
+    case 'watch':
+      return { kind: 'watch', pattern: readString(fields, 'pattern', 'OPEN', Number.POSITIVE_INFINITY) };
     case 'accept':
       return { kind: 'accept', offerId: readString(fields, 'offerId', 'OPEN', 128) };
     case 'resume':
@@ -165,6 +167,7 @@ export function readOffer(fields: Fields): Offer {
     uid: readId(fields, 'uid', 'OFFER'),
     name: readString(fields, 'name', 'OFFER', 128),
     meta: readMeta(fields),
+    ...optional('claims', fields, () => fields.claims as Json),
     ...readKeyAndReopen(fields, 'OFFER'),
   };
 }
@@ -188,6 +191,14 @@ function readProgress(fields: Fields, frame: string): Progress {
     received: readInteger(fields, 'received', frame, 0, MAX_OFFSET),
     ended: readBoolean(fields, 'ended', frame),
     proof: readString(fields, 'proof', frame, 128),
+  };
+}
+
+/** A newer token, or the wish for one. */
+export function readToken(fields: Fields): { token?: string; expiresInMs?: number } {
+  return {
+    ...optional('token', fields, (key) => readString(fields, key, 'TOKEN', Number.POSITIVE_INFINITY)),
+    ...optional('expiresInMs', fields, (key) => readInteger(fields, key, 'TOKEN', 0, MAX_OFFSET)),
   };
 }
 

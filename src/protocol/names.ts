@@ -21,3 +21,10 @@ function describe(value: unknown): string {
   if (typeof value !== 'string') return `a ${value === null ? 'null' : typeof value}`;
   return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
 }
+
+const PATTERN = /^[A-Za-z0-9._:@~*-]{1,128}$/;
+
+/** What names can be watched by: a name in which `*` stands for any run of characters. */
+export function isNamePattern(value: unknown): value is string {
+  return typeof value === 'string' && PATTERN.test(value);
+}

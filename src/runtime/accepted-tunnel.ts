@@ -27,7 +27,11 @@ export class AcceptedTunnel extends Tunnel {
     clock: Clock,
   ) {
     const environment = { randomId, random: Math.random, now: () => clock.now(), prove };
-    super(createAcceptedTunnel({ ...options, ...environment }, id, options.canReturn), options, clock);
+    super(
+      createAcceptedTunnel({ ...options, ...environment, token: undefined }, id, options.canReturn),
+      options,
+      clock,
+    );
     this.begin();
   }
 

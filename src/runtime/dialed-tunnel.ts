@@ -1,10 +1,12 @@
 import type { ConnectionCore } from '../core/connection.js';
+import { HANDSHAKE_TIMEOUT_MS } from '../core/handshake.js';
 import { createDialedTunnel, type DialedTunnelCore, type TunnelEvent } from '../core/tunnel.js';
-import { toTrunklineError } from '../protocol/errors.js';
+import { TrunklineError, toTrunklineError } from '../protocol/errors.js';
 import type { TunnelMode } from '../protocol/frames.js';
 import { isProtocol } from '../protocol/messages.js';
 import type { Connection } from '../transport/connection.js';
 import { type Clock, systemClock } from './clock.js';
+import { reportFailure } from './failures.js';
 import { onWake } from './page-lifecycle.js';
 import { prove } from './prove.js';
 import { randomId } from './random-id.js';
@@ -24,12 +26,18 @@ export class DialedTunnel extends Tunnel {
   declare protected readonly core: DialedTunnelCore;
   private readonly redial: Redial;
   private stopWaking: (() => void) | undefined;
+  private readonly renewToken: (() => string | Promise<string>) | undefined;
+  /** Counts dials: one that a newer has overtaken while it waited for its token is none. */
+  private dialCount = 0;
 
   /** @internal Use `connectTunnel`. Nothing is dialed for options that make no sense: no socket is left behind. */
   constructor(dials: readonly Dial[], options: DialedTunnelOptions = {}, clock: Clock = systemClock) {
     const resolved = { ...resolveTunnelOptions(options), ...resolveDialedOptions(options) };
+    const { token } = resolved;
     const core = createDialedTunnel({
       ...resolved,
+      token: typeof token === 'string' ? token : undefined,
+      renewsToken: typeof token === 'function',
       randomId,
       random: Math.random,
       now: () => clock.now(),
@@ -37,6 +45,7 @@ export class DialedTunnel extends Tunnel {
       firstDials: dials.length,
     });
     super(core, resolved, clock);
+    this.renewToken = typeof token === 'function' ? token : undefined;
     this.redial = new Redial(dials, clock, Math.random, (dial) => this.dial(dial));
     this.redial.now();
     this.stopWaking = onWake(() => this.redial.wake());
@@ -52,8 +61,45 @@ export class DialedTunnel extends Tunnel {
   }
 
   private dial(dial: Dial): void {
+    const count = ++this.dialCount;
+    if (this.renewToken === undefined) return this.dialWith(dial);
+    const isWanted = (): boolean => count === this.dialCount && this.state !== 'closed';
+    void this.takeToken(this.renewToken).then(
+      (token) => {
+        if (isWanted()) this.dialWith(dial, token);
+      },
+      (error: TrunklineError) => {
+        if (isWanted()) this.tokenFailed(error);
+      },
+    );
+  }
+
+  /** @throws (rejects) TrunklineError UNAUTHENTICATED when there is none, or not in time */
+  private takeToken(renew: () => string | Promise<string>): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const fail = (cause?: unknown): void => {
+        const text =
+          cause === undefined ? 'did not come in time' : `failed: ${(cause as Error)?.message ?? String(cause)}`;
+        reject(new TrunklineError('UNAUTHENTICATED', `the token ${text}`, { cause, retryable: true }));
+      };
+      const cancel = this.clock.setTimer(this.options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS, () => fail());
+      // A function that throws at once is no different from one that throws later.
+      void Promise.resolve()
+        .then(renew)
+        .then((token) => (isToken(token) ? resolve(token) : fail(new TypeError('a token is a text'))), fail)
+        .finally(cancel);
+    });
+  }
+
+  /** Without one nothing is dialed. The first time that is the end; later there may be one when it is tried again. */
+  private tokenFailed(error: TrunklineError): void {
+    if (this.state === 'connecting') return this.end(error);
+    this.redial.afterFailure(0, this.core.connections.givenUpAt - this.clock.now());
+  }
+
+  private dialWith(dial: Dial, token?: string): void {
     // First: a token that does not fit leaves no socket behind.
-    const connection = this.core.connections.dial();
+    const connection = this.core.connections.dial(token);
     let transport: Connection;
     try {
       transport = dial();
@@ -68,6 +114,16 @@ export class DialedTunnel extends Tunnel {
     if (this.stopWaking === undefined) throw error;
     connection.lost(toTrunklineError(error, 'CONNECTION_LOST'));
     this.clock.defer(() => this.handleEvents());
+  }
+
+  /** Without one the peer ends the connection in time, and the next dial asks again. */
+  private async sendNewerToken(connection: ConnectionCore): Promise<void> {
+    if (this.renewToken === undefined) return;
+    try {
+      connection.sendToken(await this.takeToken(this.renewToken));
+    } catch (error) {
+      reportFailure(this, toTrunklineError(error, 'UNAUTHENTICATED'), { wasAsked: false }, 'tunnel');
+    }
   }
 
   protected override beforeLeaving(): void {
@@ -88,6 +144,8 @@ export class DialedTunnel extends Tunnel {
         return this.redial.afterLoss(event.error.retryAfterMs);
       case 'dialFailed':
         return this.redial.afterFailure(event.error.retryAfterMs, this.core.connections.givenUpAt - this.clock.now());
+      case 'tokenWanted':
+        return void this.sendNewerToken(event.connection);
       case 'turnedAway':
         return this.redial.afterNotice(event.retryAfterMs);
       case 'closed':
@@ -98,12 +156,17 @@ export class DialedTunnel extends Tunnel {
   }
 }
 
+function isToken(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
 function resolveDialedOptions({ mode = 'multi', protocols }: DialedTunnelOptions): {
   mode: TunnelMode;
   protocols: readonly string[] | undefined;
 } {
   if (mode !== 'multi' && mode !== 'stream')
     throw new TypeError(`mode is 'multi' or 'stream', not ${JSON.stringify(mode)}`);
-  if (protocols?.every(isProtocol) === false) throw new TypeError('protocols are texts of 1 to 128 characters');
+  if (protocols !== undefined && !(Array.isArray(protocols) && protocols.every(isProtocol)))
+    throw new TypeError('protocols are texts of 1 to 128 characters');
   return { mode, protocols };
 }

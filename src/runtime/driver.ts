@@ -153,7 +153,7 @@ export class Driver {
 
   private closed(error: TrunklineError, end?: ConnectionEnd): void {
     this.isOver = true;
-    this.roundTrips.end(error);
+    this.roundTrips.end(this.core.endReason ?? error);
     this.timer?.cancel();
     this.timer = undefined;
     this.core.lost(error);

@@ -2,9 +2,14 @@ import { DEFAULT_WINDOW, type WindowOptions } from '../core/receive-half.js';
 import { MAX_RETAINED_BYTES } from '../core/send-half.js';
 import { type Limits, resolveLimits } from '../protocol/limits.js';
 
+export type Token = string | (() => string | Promise<string>);
+
 export interface TunnelOptions {
-  /** For the peer to know who dials; travels in HELLO, never in a URL. */
-  token?: string | undefined;
+  /**
+   * For the peer to know who dials; travels in HELLO, never in a URL. A function is asked for one before each dial, and when
+   * the peer says that the last one runs out: streams go on.
+   */
+  token?: Token | undefined;
   /** What this side accepts; announced to the peer. Defaults: `DEFAULT_LIMITS`. */
   limits?: Partial<Limits> | undefined;
   /** Bytes that a sender may be ahead of a reader here, at first. Default 262,144. */
@@ -31,7 +36,7 @@ const MAX_WINDOW_BYTES = 2 * MAX_RETAINED_BYTES;
 const DEFAULT_RESUME_WINDOW_MS = 120_000;
 
 export interface ResolvedTunnelOptions {
-  token: string | undefined;
+  token: Token | undefined;
   limits: Limits;
   window: WindowOptions;
   handshakeTimeoutMs: number | undefined;

@@ -4,10 +4,12 @@ import type { OpenOptions, TunnelCore, TunnelEvent } from '../core/tunnel.js';
 import { TrunklineError } from '../protocol/errors.js';
 import type { Target, TunnelMode } from '../protocol/frames.js';
 import { type Json, normalizeMeta } from '../protocol/meta.js';
+import { isNamePattern } from '../protocol/names.js';
 import type { Connection, ConnectionEnd } from '../transport/connection.js';
 import type { Clock } from './clock.js';
 import { Driver } from './driver.js';
 import { Outcome, reportFailure } from './failures.js';
+import { type PresenceEvent, watchNames } from './name-watch.js';
 import { EventEmitter } from './node-stream.js';
 import { onLeave } from './page-lifecycle.js';
 import { assertWhole, type ResolvedTunnelOptions } from './tunnel-options.js';
@@ -115,6 +117,22 @@ export abstract class Tunnel extends EventEmitter implements StreamOwner {
     const stream = this.openStream({ kind: 'plain' }, meta, undefined, { isMortal: !resume });
     if (onAccepted) stream.once('open', () => onAccepted(stream));
     return stream;
+  }
+
+  /**
+   * Follows which names there are at a relay: first a snapshot of those that match, then each that comes and goes. It goes on
+   * over lost connections, and ends with the tunnel, by its error.
+   *
+   *   for await (const event of tunnel.watch('room:*')) ...
+   *
+   * @param pattern a name in which `*` stands for any run of characters
+   * @throws TrunklineError BAD_NAME for a pattern that is none; (from the iteration) FORBIDDEN where the relay tells nobody,
+   *   or not this tunnel; LIMIT_STREAMS past 16 watches
+   */
+  watch(pattern: string, { signal }: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<PresenceEvent> {
+    if (!isNamePattern(pattern)) throw new TrunklineError('BAD_NAME', `${String(pattern)} is no pattern of names`);
+    const open = () => this.openStream({ kind: 'watch', pattern }, null, undefined);
+    return watchNames({ clock: this.clock, open }, signal);
   }
 
   /**

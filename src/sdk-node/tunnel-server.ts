@@ -36,12 +36,9 @@ class TunnelServerClass extends TunnelAcceptor {
    */
   constructor(options: TunnelServerOptions = {}, callback?: () => void) {
     const limits = fitPayload(options);
-    const { handleProtocols } = options;
-    super({
-      ...options,
-      limits,
-      handleProtocols: handleProtocols && ((offered, request) => handleProtocols(offered, request as IncomingMessage)),
-    });
+    // Its requests are all upgrade requests.
+    const handleProtocols = options.handleProtocols as TunnelAcceptorOptions['handleProtocols'];
+    super({ ...options, limits, handleProtocols });
     const { maxMessageBytes } = this.options.tunnel.limits;
     const given = { ...DEFAULTS, ...options, maxPayload: options.maxPayload ?? maxMessageBytes } as ServerOptions;
     const hooks = guardHooks(given, (cause, hook) => this.report(cause, hook));

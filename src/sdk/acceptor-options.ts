@@ -57,8 +57,11 @@ const DEFAULT_MAX_TUNNELS = 4096;
 export function resolveAcceptorOptions(options: TunnelAcceptorOptions): ResolvedAcceptorOptions {
   const { modes = MODES, maxTunnels = DEFAULT_MAX_TUNNELS, accept, handleProtocols } = options;
   const heartbeat = { ...DEFAULT_HEARTBEAT, ...options.heartbeat };
-  if (modes.length === 0 || !modes.every((mode) => MODES.includes(mode)))
+  if (!Array.isArray(modes) || modes.length === 0 || !modes.every((mode) => MODES.includes(mode)))
     throw new TypeError(`modes are some of ${MODES.join(' and ')}, not ${JSON.stringify(modes)}`);
+  // Else the first dialer would find out.
+  assertHook('accept', accept);
+  assertHook('handleProtocols', handleProtocols);
   assertWhole('maxTunnels', maxTunnels, 1);
   assertHeartbeat('intervalMs', heartbeat.intervalMs);
   assertHeartbeat('timeoutMs', heartbeat.timeoutMs);
@@ -70,6 +73,10 @@ export function resolveAcceptorOptions(options: TunnelAcceptorOptions): Resolved
     accept,
     handleProtocols,
   };
+}
+
+function assertHook(name: string, hook: unknown): void {
+  if (hook !== undefined && typeof hook !== 'function') throw new TypeError(`${name} must be a function`);
 }
 
 function assertHeartbeat(name: keyof Heartbeat, value: number): void {

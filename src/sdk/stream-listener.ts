@@ -14,8 +14,12 @@ export interface Offer {
   name: string;
   /** What the client said of itself; null if nothing. */
   meta: Json;
+  /** What the relay knows of the client: the claims of its token, where the relay asks for one. Else null. */
+  claims: Json;
   /** The relay's single-use id of this connect. */
   id: string;
+  /** Of the stream that it becomes. */
+  uid: string;
 }
 
 /** A "no" that the client sees as REFUSED: `code` becomes its `appCode`, `text` its message. */
@@ -131,8 +135,8 @@ export class StreamListener extends EventEmitter {
 
   private async answer(offer: WireOffer): Promise<void> {
     try {
-      const { name, meta, id } = offer;
-      const answer = this.options.accept ? await this.options.accept({ name, meta, id }) : true;
+      const { name, meta, claims = null, id, uid } = offer;
+      const answer = this.options.accept ? await this.options.accept({ name, meta, claims, id, uid }) : true;
       if (answer === true && this.isServed) this.accept(offer);
       else if (answer === true) this.refuse(offer, { text: 'nobody takes streams at this listener' });
       else this.refuse(offer, answer || {});

@@ -163,7 +163,9 @@ export class TunnelAcceptor extends EventEmitter {
 
   /** Whoever shows the secret is the tunnel's dialer; its id, which others may know, is made from that one way. */
   private find({ endpoint }: Hello): AcceptedTunnel | undefined {
-    return endpoint === undefined ? undefined : this.known.get(hashEndpoint(endpoint));
+    const tunnel = endpoint === undefined ? undefined : this.known.get(hashEndpoint(endpoint));
+    // One that has ended may not have been told yet.
+    return tunnel?.state === 'closed' ? undefined : tunnel;
   }
 
   private welcome(newcomer: Newcomer, hello: Hello): void {
@@ -199,7 +201,7 @@ export class TunnelAcceptor extends EventEmitter {
     this.known.set(id, tunnel);
     tunnel.once('open', () => this.emit('tunnel.open', tunnel, request));
     tunnel.once('close', (error: TrunklineError) => {
-      this.known.delete(id);
+      if (this.known.get(id) === tunnel) this.known.delete(id);
       this.emit('tunnel.close', tunnel, error);
     });
     return tunnel;

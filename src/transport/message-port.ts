@@ -93,7 +93,7 @@ export class MessagePortConnection implements Connection {
     if (typeof data === 'number') return this.acknowledged(data);
     if (!isMessage(data)) return this.refuse(describe(data));
     if (!this.credit.arrived(data.length)) return this.refuse('more than was acknowledged');
-    this.takeInTurn(data);
+    this.takeInTurn(withoutSurplus(data));
   }
 
   private peerStarted(): void {
@@ -112,8 +112,8 @@ export class MessagePortConnection implements Connection {
   }
 
   private takeInTurn(item: Uint8Array | null): void {
-    if (this.isPaused) this.held.push(item);
-    else this.take(item);
+    if (!this.isPaused) this.take(item);
+    else if (!isLast(this.held.at(-1))) this.held.push(item);
   }
 
   private take(item: Uint8Array | null): void {
@@ -166,6 +166,16 @@ export class MessagePortConnection implements Connection {
 /** Shared memory could change after it was checked. */
 function isMessage(data: unknown): data is Uint8Array {
   return data instanceof Uint8Array && data.buffer instanceof ArrayBuffer;
+}
+
+/** Nothing counts behind it: the end, or an empty message, which whoever decodes it ends the connection for. */
+function isLast(item: Uint8Array | null | undefined): boolean {
+  return item === null || item?.length === 0;
+}
+
+/** A few bytes of a large memory bring all of it along; what is counted, and kept, is the message. */
+function withoutSurplus(message: Uint8Array): Uint8Array {
+  return message.length === message.buffer.byteLength ? message : message.slice();
 }
 
 function describe(data: unknown): string {

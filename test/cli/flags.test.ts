@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { assertComplete, describeFlags, type Flags, type Positionals, parseFlags } from '../../cli/flags.js';
+import { assertComplete, describeFlags, type Flags, listOf, type Positionals, parseFlags } from '../../cli/flags.js';
 import { COMMANDS, interpret } from '../../cli/main.js';
 import { describeError } from '../../cli/notices.js';
 import { TrunklineError } from '../../src/index.js';
@@ -44,6 +44,75 @@ test('a variable stands for a flag that is not given; an empty one for nothing',
   expect(parseFlags(FLAGS, [], [], {}).relay).toBe('ws://here');
 });
 
+describe('a flag that is a list', () => {
+  const LIST: Flags = {
+    open: { value: 'NAME', isList: true, env: 'OPEN', text: 'what' },
+    last: { value: 'X', text: 'y' },
+  };
+  const read = (args: string[], env = {}) => listOf(parseFlags(LIST, args, [], env).open);
+
+  test('has all of its values, those of one and those of several', () => {
+    expect(read(['--open', 'a', '--open', 'b,c', '--open=d'])).toEqual(['a', 'b', 'c', 'd']);
+    expect(read([], { OPEN: 'a, b,,c,' })).toEqual(['a', 'b', 'c']);
+    expect(read(['--open', 'z'], { OPEN: 'a' })).toEqual(['z']);
+    expect(read([])).toEqual([]);
+  });
+
+  test('and of another the last one counts', () => {
+    expect(parseFlags(LIST, ['--last', '1', '--last', '2'], [], {}).last).toBe('2');
+  });
+
+  test('is said to be one', () => {
+    expect(describeFlags(LIST)).toContain('--open NAME  what; may be repeated (default $OPEN)');
+  });
+});
+
+describe('a variable for a flag without a value', () => {
+  const SWITCH: Flags = { open: { env: 'OPEN', text: 'what' } };
+  test.each([
+    ['1', 'true'],
+    ['true', 'true'],
+    ['YES', 'true'],
+    ['0', undefined],
+    ['false', undefined],
+    ['No', undefined],
+    ['', undefined],
+  ])('%j is %s', (text, value) => {
+    expect(parseFlags(SWITCH, [], [], { OPEN: text }).open).toBe(value);
+  });
+
+  test('may say nothing else', () => {
+    expect(() => parseFlags(SWITCH, [], [], { OPEN: 'maybe' })).toThrow('$OPEN must be 1 or 0, not "maybe"');
+    expect(() => parseFlags(SWITCH, [], [], { OPEN: 'constructor' })).toThrow('$OPEN must be 1 or 0');
+  });
+});
+
+describe('flags of which there is one', () => {
+  const ONE: Flags = {
+    file: { value: 'FILE', env: 'FILE', oneOf: 'source', text: 'a' },
+    text: { value: 'TEXT', env: 'TEXT', oneOf: 'source', text: 'b' },
+    none: { env: 'NONE', oneOf: 'source', text: 'c' },
+    other: { value: 'X', env: 'OTHER', text: 'd' },
+  };
+
+  test('on the command line, whatever the variables say', () => {
+    const env = { FILE: 'f', NONE: '1', OTHER: 'o' };
+    expect(parseFlags(ONE, ['--text', 't'], [], env)).toEqual({ text: 't', other: 'o' });
+  });
+
+  test('as a variable, when there is another flag', () => {
+    expect(parseFlags(ONE, ['--other', 'x'], [], { FILE: 'f', NONE: '0' })).toEqual({ file: 'f', other: 'x' });
+  });
+
+  test.each([
+    [['--file', 'f', '--none'], {}, '--file and --none exclude each other'],
+    [['--file', 'f', '--text', 't'], { NONE: '1' }, '--file and --text exclude each other'],
+    [[], { FILE: 'f', TEXT: 't' }, '$FILE and $TEXT exclude each other'],
+  ])('not two: %j %j', (args, env, message) => {
+    expect(() => parseFlags(ONE, args, [], env)).toThrow(message);
+  });
+});
+
 describe('what makes no sense is told in one line', () => {
   test.each([
     ['no name', ['connect'], 'NAME is missing, what the other end listens on'],
@@ -61,6 +130,7 @@ describe('what makes no sense is told in one line', () => {
     ['a relay of another kind', ['listen', 'a', '--relay', 'ftp://host'], 'not "ftp://host"'],
     ['a port without a number', ['listen', 'a', '--tcp', 'host'], '--tcp must be HOST:PORT'],
     ['a service at port 0', ['listen', 'a', '--tcp', '0'], '--tcp must have a port from 1 to 65535'],
+    ['a token in two places', ['listen', 'a', '--token', 't', '--token-file', 'f'], 'exclude each other'],
     ['--many with --tcp', ['listen', 'a', '--tcp', '80', '--many'], 'leave --many out'],
   ])('%s', (_what, args, message) => {
     expect(() => interpret(args)).toThrow(message);
@@ -75,7 +145,10 @@ describe('what makes no sense is told in one line', () => {
 test.each(Object.entries(COMMANDS))('the examples of %s are command lines that make sense', (_name, { examples }) => {
   expect(examples.length).toBeGreaterThan(1);
   for (const [line] of examples) {
-    const [program, ...args] = line.replace(/ [<>|].*$/, '').split(' ');
+    const [program, ...args] = line
+      .replace(/ [<>|].*$/, '')
+      .replaceAll("'", '')
+      .split(' ');
     expect(program).toBe('trunkline');
     expect(interpret(args).kind).toBe('run');
   }

@@ -59,10 +59,10 @@ describe('what it says of itself', () => {
     async (args) => {
       const { code, stdout, stderr } = await cli(...args);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      expect(stdout).toMatch(/--port NUMBER .*\(default 8080\)/);
-      expect(stdout).toMatch(/--host ADDRESS .*\(default 127\.0\.0\.1\)/);
-      expect(stdout).toMatch(/--path PATH .*\(default \/trunkline\)/);
-      expect(stdout).toMatch(/--grace SECONDS .*\(default 10\)/);
+      expect(stdout).toMatch(/--port NUMBER .*\(default \$TRUNKLINE_PORT, or 8080\)/);
+      expect(stdout).toMatch(/--host ADDRESS .*\(default \$TRUNKLINE_HOST, or 127\.0\.0\.1\)/);
+      expect(stdout).toMatch(/--path PATH .*\(default \$TRUNKLINE_PATH, or \/trunkline\)/);
+      expect(stdout).toMatch(/--grace SECONDS .*\(default \$TRUNKLINE_GRACE, or 10\)/);
       expect(stdout).toMatch(/-q, --quiet .*\n/);
       expect(stdout).toMatch(/Examples:\n( {2}trunkline relay.+\n){2,}/);
     },
@@ -143,14 +143,16 @@ describe('what cannot be done here is answered with one line, its remedy and exi
   });
 
   test('a host that does not exist', async () => {
-    expect(await refused('--port', '0', '--host', 'no-such-host.invalid')).toMatch(
+    expect(await refused('--port', '0', '--open', '--host', 'no-such-host.invalid')).toMatch(
       /no host "no-such-host\.invalid": give --host/,
     );
   });
 
   test("somebody else's address", async () => {
     // TEST-NET-1 (RFC 5737): nobody's own.
-    expect(await refused('--port', '0', '--host', '192.0.2.1')).toMatch(/"192\.0\.2\.1" is not of .*: give --host/);
+    expect(await refused('--port', '0', '--open', '--host', '192.0.2.1')).toMatch(
+      /"192\.0\.2\.1" is not of .*: give --host/,
+    );
   });
 });
 
@@ -213,13 +215,13 @@ describe('a running relay', () => {
     expect(await program.exit).toEqual({ code: 0, signal: null });
   });
 
-  test('warns when others can reach it', async () => {
-    const { program, url } = await startCli('--host', '0.0.0.0');
+  test('warns when everybody can reach it', async () => {
+    const { program, url } = await startCli('--host', '0.0.0.0', '--open');
     expect(new URL(url).hostname).toBe('localhost');
     await program.line(/^stop/);
     program.kill('SIGTERM');
     await program.exit;
-    expect(program.stderr).toMatch(/^trunkline: no authentication yet: [^\n]+\n$/);
+    expect(program.stderr).toMatch(/^trunkline: --open: whoever reaches this address may listen and connect\n$/);
   });
 
   test('goes on when nobody reads its lines any more', async () => {

@@ -10,6 +10,8 @@ import {
   encodeOpen,
   encodePing,
   encodePong,
+  encodeToken,
+  encodeTokenRequest,
   encodeWelcome,
 } from '../../src/protocol/encode.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
@@ -279,6 +281,37 @@ describe.each<Role>(['acceptor', 'dialer'])('the handshake deadline of the %s', 
     side.now = 5000;
     if (role === 'acceptor') side.receive(hello());
     expect(side.connection.nextDeadline()).toBe(HANDSHAKE_TIMEOUT_MS);
+  });
+});
+
+describe('TOKEN', () => {
+  /** What it hears of a frame that says what both roles would. */
+  function heard(role: Role): string[] {
+    const side = new Side(role);
+    if (role === 'acceptor') {
+      side.onHello = () => side.welcome();
+      side.receive(hello());
+    } else {
+      side.connection.hello();
+      side.receive(welcome());
+    }
+    const told: string[] = [];
+    side.connection.onToken = (token) => told.push(token);
+    side.connection.onTokenRequest = (expiresInMs) => told.push(`wanted within ${expiresInMs}`);
+    side.receive(encodeToken('newer'), encodeTokenRequest(5));
+    expect(side.connection.isOpen).toBe(true);
+    return told;
+  }
+
+  test('is heard by the other role alone (R171)', () => {
+    expect(heard('acceptor')).toEqual(['newer']);
+    expect(heard('dialer')).toEqual(['wanted within 5']);
+  });
+
+  test('before the handshake is a breach', () => {
+    const side = new Side('acceptor');
+    side.receive(encodeToken('early'));
+    expect(side.sent()).toEqual(['GOAWAY PROTOCOL']);
   });
 });
 

@@ -1,7 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { type Document, parseMarkdown } from './markdown.js';
 
-const FILES = ['README.md', 'CHANGELOG.md', 'examples/README.md', ...readdirSync('docs').map((name) => `docs/${name}`)];
+const FILES = [
+  'README.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  'examples/README.md',
+  ...readdirSync('docs').map((name) => `docs/${name}`),
+];
 
 export function readDocument(file: string): Document {
   return parseMarkdown(file, readFileSync(file, 'utf8'));

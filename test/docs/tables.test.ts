@@ -69,13 +69,20 @@ test('the other options of a relay are listed, with their defaults', () => {
   const ms = (value: number) => `${value.toLocaleString('en')} ms`;
   expect(listed).toEqual([
     ['limits', 'see [Limits](#limits)'],
+    ['rates', 'see [Rates](#rates)'],
     ['heartbeat.intervalMs', ms(heartbeat.intervalMs)],
     ['heartbeat.timeoutMs', ms(heartbeat.timeoutMs)],
     ['handshakeTimeoutMs', ms(handshakeTimeoutMs)],
     ['resumeWindowMs', ms(resumeWindowMs)],
+    ['authenticate', 'everybody, everything'],
+    ['origins', "the page's own host"],
+    ['trustedProxies', 'none'],
+    ['logger', 'none'],
+    ['metrics', '`false`'],
     ['ws', '`{}`'],
   ]);
-  expect(Object.keys(resolveOptions())).toEqual(['limits', 'heartbeat', 'handshakeTimeoutMs', 'resumeWindowMs', 'ws']);
+  const known = new Set(listed.map(([name]) => name?.split('.')[0]));
+  expect(Object.keys(resolveOptions()).filter((name) => !known.has(name))).toEqual([]);
 });
 
 test('every counter has its line in the glossary', () => {
@@ -107,12 +114,12 @@ describe('the command line', () => {
       const own = Object.entries(command.flags).filter((entry) => !isCommon(entry));
       expect(listed(`\`${words.join(' ')}\``)).toEqual(rowsOf(Object.fromEntries(own)));
       const common = Object.entries(command.flags).filter(isCommon);
-      expect(common).toHaveLength(name === 'relay' ? 0 : Object.keys(TUNNEL_FLAGS).length);
+      expect(common).toHaveLength(['relay', 'token'].includes(name) ? 0 : Object.keys(TUNNEL_FLAGS).length);
     },
   );
 
   test('and what they have in common', () => {
-    expect(listed('for all but relay')).toEqual(rowsOf(TUNNEL_FLAGS));
+    expect(listed('for all but relay and token')).toEqual(rowsOf(TUNNEL_FLAGS));
   });
 
   test('every command is in the README', () => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { utimesSync } from 'node:fs';
+import { mkdirSync, utimesSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { expect, test } from 'vitest';
 import { lockPart } from '../../src/files/part-locks.js';
@@ -38,24 +38,34 @@ test.each([
   ['a process that runs', () => ({ pid: process.ppid, host: hostname() })],
   ['another machine', () => ({ pid: 1, host: `not-${hostname()}` })],
   ['nobody that can be told', () => ({})],
-])('what %s has is left alone', async (_, owner) => {
+  ['nobody at all', () => null],
+  [
+    'another thread of this process',
+    () => ({ pid: process.pid, host: hostname(), startedMs: Date.now() - process.uptime() * 1000 }),
+  ],
+])('what %s has is left alone', async (_, describe) => {
   const folder = new TempFolder();
   const name = await lockNameOf(folder);
-  folder.write(name, JSON.stringify(owner()));
+  const owner = describe();
+  folder.write(name, JSON.stringify(owner));
   await expect(lockPart(folder.at('a.part'))).rejects.toMatchObject({ code: 'REFUSED', appCode: 'EBUSY' });
-  expect(JSON.parse(String(folder.read(name)))).toEqual(owner());
+  expect(JSON.parse(String(folder.read(name)))).toEqual(owner);
   expect(folder.names()).toEqual([name]);
 });
 
 test.each([
   ['a process that died', async () => JSON.stringify({ pid: await deadPid(), host: hostname() })],
   ['an earlier process of the same number', async () => JSON.stringify({ pid: process.pid, host: hostname() })],
+  [
+    'an earlier process of the same number, which said so',
+    async () => JSON.stringify({ pid: process.pid, host: hostname(), startedMs: Date.now() - 3_600_000 }),
+  ],
 ])('what %s has left behind is taken over', async (_, content) => {
   const folder = new TempFolder();
   const name = await lockNameOf(folder);
   folder.write(name, await content());
   const unlock = await lockPart(folder.at('a.part'));
-  expect(JSON.parse(String(folder.read(name)))).toEqual({ pid: process.pid, host: hostname() });
+  expect(JSON.parse(String(folder.read(name)))).toMatchObject({ pid: process.pid, host: hostname() });
   await unlock();
   expect(folder.names()).toEqual([]);
 });
@@ -67,4 +77,14 @@ test('a lock that was never written is somebody’s at work, for a while', async
   utimesSync(path, 0, 0);
   await (await lockPart(folder.at('a.part')))();
   expect(folder.names()).toEqual([]);
+});
+
+test('a lock that cannot be read is somebody else’s, and the error names no path', async () => {
+  const folder = new TempFolder();
+  const name = await lockNameOf(folder);
+  mkdirSync(folder.at(name));
+  const error = await lockPart(folder.at('a.part')).catch((reason) => reason);
+  expect(error).toMatchObject({ code: 'REFUSED', appCode: 'EBUSY' });
+  expect(error.message).not.toContain(name);
+  expect(folder.names()).toEqual([name]);
 });

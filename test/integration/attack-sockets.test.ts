@@ -152,7 +152,9 @@ describe('memory that a few bytes could hold', () => {
   });
 
   it('at the relay: offers of connects that were given up, to a listener that reads nothing', async () => {
-    const fixture = await startRelay();
+    // What bounds them is to be seen, and not who is cut before.
+    const unbounded = { perSecond: 1_000_000, burst: 1_000_000 };
+    const fixture = await startRelay({ rates: { opens: unbounded, resets: unbounded, refusals: unbounded } });
     const holder = await RawPeer.ready(fixture.url);
     holder.send(open(1, { kind: 'listen', name: 'DEAF' }));
     await holder.next(Type.ACCEPT);

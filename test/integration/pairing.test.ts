@@ -227,14 +227,15 @@ describe('the accept hook', () => {
     return { fixture, listener, seen, stream };
   }
 
-  it('sees name, meta and id; true lets the client in', async () => {
+  it('sees name, meta, claims and ids; true lets the client in', async () => {
     const offers: Offer[] = [];
     const { seen, stream } = await ask((offer) => {
       offers.push(offer);
       return true;
     });
     await stream.opened;
-    expect(offers).toEqual([{ name: 'ASKED', meta: { ticket: 7 }, id: expect.stringMatching(/^[0-9a-f]{32}$/) }]);
+    const id = expect.stringMatching(/^[0-9a-f]{32}$/);
+    expect(offers).toEqual([{ name: 'ASKED', meta: { ticket: 7 }, claims: null, id, uid: stream.uid }]);
     expect(offers[0]!.id).not.toBe(stream.uid);
     await until(() => seen.length === 1, 'the stream');
     await finish(stream, seen[0]!);

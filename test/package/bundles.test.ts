@@ -6,11 +6,11 @@ import { describe, expect, test } from 'vitest';
 
 /** In bytes. A budget is raised on purpose, in the commit that needs it, never to make a test pass. */
 const BUDGETS: Record<string, { size: number; gzip: number }> = {
-  'trunkline.js': { size: 557_000, gzip: 115_000 },
-  'trunkline.min.js': { size: 246_000, gzip: 76_000 },
-  'trunkline.esm.js': { size: 246_000, gzip: 76_000 },
-  'index.browser.js': { size: 234_000, gzip: 59_500 },
-  'demo/demo.js': { size: 242_000, gzip: 75_500 },
+  'trunkline.js': { size: 572_000, gzip: 120_000 },
+  'trunkline.min.js': { size: 252_000, gzip: 78_500 },
+  'trunkline.esm.js': { size: 252_000, gzip: 78_500 },
+  'index.browser.js': { size: 242_000, gzip: 62_000 },
+  'demo/demo.js': { size: 249_000, gzip: 78_000 },
 };
 
 const SELF_CONTAINED = ['trunkline', 'trunkline.min', 'trunkline.esm', 'demo'];

@@ -19,6 +19,8 @@ const ROOMS: Record<string, string[]> = {
   relay: ['src/core', 'src/protocol', 'src/runtime', 'src/transport', 'src/node'],
   cli: ['relay', 'src/index.ts'],
   browser: ['src/sdk', 'src/index.ts'],
+  // It shows what the relay tells, and knows it by its types.
+  'browser/status': ['relay'],
   // The demo server stands where a user of the package stands.
   'browser/demo/server.ts': ['relay', 'src/index.ts'],
   // These see the package by its name, as a user does; test/support breaks their network and kills their relay.
@@ -37,9 +39,12 @@ const OUTSIDE: Record<string, RegExp> = {
   'src/files/path-source.ts': /^node:(fs|fs\/promises|path)$/,
   'src/files/path-destination.ts': /^node:(fs|fs\/promises|path)$/,
   'src/files/part-file.ts': /^node:(fs|fs\/promises)$/,
+  'src/files/part-locks.ts': /^node:(crypto|fs\/promises|os|path)$/,
   'src/sdk-node': /^node:/,
   relay: /^node:/,
   'relay/upgrade.ts': /^(ws$|node:)/,
+  'relay/metrics.ts': /^(prom-client$|node:)/,
+  'relay/json-web-tokens.ts': /^jose$/,
   cli: /^(cli-progress$|node:)/,
   'browser/demo': /^@noble\/hashes\//,
   'browser/demo/server.ts': /^node:/,

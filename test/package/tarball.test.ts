@@ -20,7 +20,7 @@ afterAll(() => packed.remove());
 
 test('holds what users need and nothing else', () => {
   const expected =
-    /^(package\.json|README\.md|LICENSE|dist\/[\w.]+\.js(\.map)?|dist\/chunks\/.+\.js(\.map)?|dist\/types\/(src|relay)\/.+\.d\.ts)$/;
+    /^(package\.json|README\.md|LICENSE|dist\/[\w.]+\.js(\.map)?|dist\/status\.html|dist\/chunks\/.+\.js(\.map)?|dist\/types\/(src|relay)\/.+\.d\.ts)$/;
   const paths = packed.files.map(({ path }) => path);
   expect(paths.filter((path) => !expected.test(path))).toEqual([]);
   expect(paths).toContain('LICENSE');

@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest';
 import { HEADER_BYTES } from '../../src/protocol/constants.js';
-import { FrameDecoder } from '../../src/protocol/decode.js';
 import { decodeMessage } from '../support/decode-message.js';
 import { SeededRandom } from '../support/seeded-random.js';
+import { fuzzParts, fuzzWhole, MAX_FRAME } from './fuzz-decoder.js';
+import { anyHandshake } from './fuzz-handshakes.js';
 import { anyMessage, goodFrames, join, mutate } from './fuzz-input.js';
 import { announce, FUZZ_RUNS, PROPERTY_SEED } from './settings.js';
-
-const MAX_FRAME = 65_536;
 
 /** Whatever comes in: an answer, with no more frames than bytes allow, and payloads that lie within the message. */
 function decodeAnything(message: Uint8Array): void {
@@ -20,16 +19,10 @@ function decodeAnything(message: Uint8Array): void {
   }
 }
 
-/** Without `expect`, which costs more than decoding: says with which input it went wrong. */
 function fuzz(what: string, make: (random: SeededRandom) => Uint8Array): void {
   announce(what, FUZZ_RUNS);
   const random = new SeededRandom(PROPERTY_SEED);
-  for (let run = 0; run < FUZZ_RUNS; run++) {
-    const message = make(random);
-    const { frames, unknown } = decodeMessage(message, MAX_FRAME);
-    if (frames.length + unknown > message.length / HEADER_BYTES)
-      throw new Error(`run ${run}: ${frames.length} frames from ${Buffer.from(message).toString('hex')}`);
-  }
+  for (let run = 0; run < FUZZ_RUNS; run++) fuzzWhole(make(random));
 }
 
 test('random bytes', { timeout: 600_000 }, () => {
@@ -40,34 +33,14 @@ test('mutated messages', { timeout: 600_000 }, () => {
   fuzz('decoder, mutated messages', anyMessage);
 });
 
-/** Where it breaks a rule, and how many frames it has that are not DATA, which come in pieces. */
-function summarize(message: Uint8Array, ends: readonly number[]): string {
-  const decoder = new FrameDecoder(MAX_FRAME, Number.POSITIVE_INFINITY);
-  let [start, others, unknown, payloadBytes] = [0, 0, 0, 0];
-  for (const end of [...ends, message.length]) {
-    const decoded = decoder.decode(message.subarray(start, end), end === message.length);
-    start = end;
-    unknown += decoded.unknown;
-    for (const frame of decoded.frames) {
-      if (frame.type !== 'DATA') others++;
-      else payloadBytes += frame.payload.length;
-    }
-    if (decoded.error) return `${others} ${unknown} ${decoded.error.message}`;
-  }
-  return `${others} ${unknown} ${payloadBytes} bytes of DATA`;
-}
+test('handshakes that are nearly right', { timeout: 600_000 }, () => {
+  fuzz('decoder, handshakes', anyHandshake);
+});
 
 test('mutated messages in parts break the rules that they break as a whole', { timeout: 600_000 }, () => {
   announce('decoder, parts of mutated messages', FUZZ_RUNS);
   const random = new SeededRandom(PROPERTY_SEED);
-  for (let run = 0; run < FUZZ_RUNS; run++) {
-    const message = anyMessage(random);
-    const count = message.length < 2 ? 0 : random.integer(1, 6);
-    const ends = Array.from({ length: count }, () => random.integer(0, message.length - 1)).toSorted((a, b) => a - b);
-    const [whole, inParts] = [summarize(message, []), summarize(message, ends)];
-    if (whole !== inParts)
-      throw new Error(`run ${run}: '${whole}', cut at ${ends}: '${inParts}', ${Buffer.from(message).toString('hex')}`);
-  }
+  for (let run = 0; run < FUZZ_RUNS; run++) fuzzParts(anyMessage(random), random);
 });
 
 test('every truncation of every frame is a breach, and leaves the frames before it', () => {

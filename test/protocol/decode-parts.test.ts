@@ -86,7 +86,7 @@ const anyData = fc
   })
   .map(({ id, payload, flag }) => data(id, payload, flag));
 const anyUnknown = fc
-  .record({ type: fc.constantFrom(0x06, 0x40, 0x7f), payload: fc.uint8Array({ maxLength: 30 }) })
+  .record({ type: fc.constantFrom(0x3f, 0x40, 0x7f), payload: fc.uint8Array({ maxLength: 30 }) })
   .map(({ type, payload }) => Uint8Array.of(0, 0, 0, 5, type, 0, 0, payload.length, ...payload));
 const anyFrame = fc.oneof(anyData, anyData, anyUnknown, fc.constantFrom(...goodFrames(7)));
 const anyFrames = fc.array(anyFrame, { minLength: 1, maxLength: 12 }).map(joinMessage);

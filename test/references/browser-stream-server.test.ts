@@ -5,17 +5,13 @@ import { createServer } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { createRelay } from '../../relay/index.js';
 import { connectTunnel, type Offer, StreamClient, StreamServer, type TunnelStream } from '../../src/index.js';
+import { echoOf } from '../sdk-node/tunnel-fixture.js';
 import { listenOnFreePort } from '../support/free-port.js';
 import { checkLeaksAfterEach } from '../support/leak-check.js';
 import { startRelay } from '../support/relay-fixture.js';
 import { until } from '../support/until.js';
 
 checkLeaksAfterEach();
-
-async function echoOf(stream: TunnelStream, text: string): Promise<string> {
-  stream.end(text);
-  return String(Buffer.concat(await stream.toArray()));
-}
 
 it('the examples: a server and a client in separate pages, and the proxy between them', async () => {
   const log: string[] = [];

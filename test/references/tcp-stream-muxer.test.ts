@@ -20,7 +20,15 @@ import {
 } from '../../src/index.js';
 import type { PortLike } from '../../src/runtime/transports.js';
 import { connectTcp, listenTcp, type TcpTunnelServerOptions } from '../../src/sdk-node/index.js';
-import { cleanups, endTunnelsAfterEach, networkTo, portOf, track, trackDialed } from '../sdk-node/tunnel-fixture.js';
+import {
+  cleanups,
+  echoOf,
+  endTunnelsAfterEach,
+  networkTo,
+  portOf,
+  track,
+  trackDialed,
+} from '../sdk-node/tunnel-fixture.js';
 import { FOR_ADDRESS, FOR_LOCALHOST } from '../support/certificates.js';
 import { checkLeaksAfterEach } from '../support/leak-check.js';
 import { readSeeded, seededBytes, seededSha256, writeSeeded } from '../support/seeded-bytes.js';
@@ -56,11 +64,6 @@ async function tcpPair(options?: TcpTunnelServerOptions): Promise<{ client: Tunn
 
 function echoes(tunnel: Tunnel): void {
   tunnel.on('stream', (stream: TunnelStream) => stream.pipe(stream));
-}
-
-async function echoOf(stream: TunnelStream, text: string): Promise<string> {
-  stream.end(text);
-  return String(Buffer.concat(await stream.toArray()));
 }
 
 /** A transfer there and back at once, every byte checked. */

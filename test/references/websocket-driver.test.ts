@@ -11,6 +11,7 @@ import { TunnelServer, type TunnelServerOptions } from '../../src/sdk-node/index
 import {
   cleanups,
   dial,
+  echoOf,
   endTunnelsAfterEach,
   portOf,
   type Served,
@@ -28,11 +29,6 @@ import { until } from '../support/until.js';
 
 checkLeaksAfterEach();
 endTunnelsAfterEach();
-
-async function echoOf(stream: TunnelStream, text: string): Promise<string> {
-  stream.end(text);
-  return String(Buffer.concat(await stream.toArray()));
-}
 
 /** A server of tunnels that echo, with nothing to listen on. */
 function detached(options: TunnelServerOptions = {}) {

@@ -11,6 +11,7 @@ import { TunnelServer, type TunnelServerOptions } from '../../src/sdk-node/index
 import {
   cleanups,
   dial,
+  echoOf,
   endTunnelsAfterEach,
   networkTo,
   portOf,
@@ -24,34 +25,12 @@ import { checkLeaksAfterEach } from '../support/leak-check.js';
 import { RawPeer } from '../support/raw-peer.js';
 import { readSeeded, writeSeeded } from '../support/seeded-bytes.js';
 import { until } from '../support/until.js';
+import { PFX } from './pfx.js';
 
 checkLeaksAfterEach();
 endTunnelsAfterEach();
 
 const MIB = 1024 * 1024;
-
-/** FOR_LOCALHOST as PKCS #12, behind the passphrase "secret". */
-const PFX = [
-  'MIID/AIBAzCCA7IGCSqGSIb3DQEHAaCCA6MEggOfMIIDmzCCAlIGCSqGSIb3DQEHBqCCAkMwggI/AgEAMIICOAYJKoZIhvcNAQcB',
-  'MFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAhCHiBQfa9sEAICCAAwDAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEDgd',
-  'BCAfpjydmY2xKBgTXfWAggHQAuj5TpcR+RBG85KouUIRh1+c4rhY3ItcSWY2v23M3yIMSrOogPgjw6yRSO5HDO7BJ4WmxEQ97vDU',
-  'eD1muyo5oaCT5A8G7rz2qYiysAKGhgPgZrre02slVHpdecdpuodZguDRa9mwclm1QqY//Vek9mdzw3hGiYlLGmNMK2597bZ1aWoo',
-  '1myPolxNaHWkKubCdj6PCkmh4FT0R/tpmNc5Wp57Y271Pacd3Wm66D0KebM4AMVgSkF0zTguV+2lis30E5js/+U7grJJ8GtHaIpn',
-  'TiIQ/EMZTRwsloV0U7p47LrINtlRfhwmMHl9ddw3nAStkfM9Gsn3g+66DBwp2cmUpXQ+ItzP1//c1KM6kj7cpeBmlqJwjkLj4deE',
-  'L+cqwdxgZM9HK1fYSeghqoJ61Esn4MsWVioggy2fITTIzg8sj1u9njoDy0ElJxefFMWowSAusql2c7Moqaadh5w/VfiMmuXHrEKQ',
-  'ShUZt5NgISzaxqVUEIT7hCwZuD84ZiGHLlBmopW6foB+7kMfmpkhWUbbMezjO5n/XGRI31H7x3BgiTOHJbnq2jyKqk/ooltokRiv',
-  '3fIw0cL1MFdJNXCkZLQ0YclISZO+N6M8KxHpHVh3grYwggFBBgkqhkiG9w0BBwGgggEyBIIBLjCCASowggEmBgsqhkiG9w0BDAoB',
-  'AqCB7zCB7DBXBgkqhkiG9w0BBQ0wSjApBgkqhkiG9w0BBQwwHAQIHK7igPRNFcMCAggAMAwGCCqGSIb3DQIJBQAwHQYJYIZIAWUD',
-  'BAEqBBBoGEk65h/9oLLrYAKZWODiBIGQnl64bH7Wj6qbmDOD9LiyVD6CikN4URct3pFiMW/J7T1lZpVypt3aNCuFMwGY2ArEDFtO',
-  'FpszCcM+rQrtUh5oGlrYGXg1NQBNr7rrIwqw5Wfd7d4GoCPz6YS+xXKNdEJa504i1YHgeENhsx6IE26bhQwaF4J6H6h5QvpTMjhp',
-  'KNECVKlVPKVV/QmWh6kwYQCgMSUwIwYJKoZIhvcNAQkVMRYEFPtKxnOIzGw2tyLqu1qi3JT5YjgaMEEwMTANBglghkgBZQMEAgEF',
-  'AAQgKVrY2ewV/NvlVnpyC2z21vN6nKPtCqil+bVSka711xwECMX8Qa9OeIg/AgIIAA==',
-].join('');
-
-async function echoOf(stream: TunnelStream, text: string): Promise<string> {
-  stream.end(text);
-  return String(Buffer.concat(await stream.toArray()));
-}
 
 /** The tunnel's streams come back. */
 async function works({ here, there }: { here: Tunnel; there: Tunnel }): Promise<void> {

@@ -28,7 +28,7 @@ const endpointOf = (tunnel: Tunnel): string => tunnelInternals(tunnel).core.conn
 async function dialAsPage(fixture: RelayFixture): Promise<{ page: Tunnel; proxy: TcpProxy }> {
   const proxy = await TcpProxy.start(fixture.url);
   fixture.alsoClose.push(() => proxy.close());
-  const page = fixture.dial({ ws: { origin: 'http://page.example' } }, proxy.url);
+  const page = fixture.dial({ ws: { origin: proxy.url.replace(/^ws(.*)\/trunkline$/, 'http$1') } }, proxy.url);
   await page.opened;
   return { page, proxy };
 }

@@ -106,6 +106,11 @@ describe('what a relay tells', () => {
     const fixture = await startRelay();
     const { client, server } = await fixture.pair('COUNTED');
     expect(fixture.relay.stats()).toEqual({
+      bytes: { passed: 0, received: expect.any(Number), sent: expect.any(Number) },
+      refusals: {},
+      stalls: { begun: 0, active: 0 },
+      streams: { finished: 0, reset: 0, lost: 0 },
+      tunnelEnds: {},
       tunnels: { opened: 2, closed: 0, active: 2 },
       names: { created: 1, destroyed: 1, active: 0, reserved: 0 },
       connects: { requested: 1, matched: 1, refused: 0, expired: 0, canceled: 0, pending: 0 },

@@ -1,7 +1,13 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect } from 'vitest';
-import { type ConnectTunnelOptions, connectTunnel, type Tunnel, type TunnelAcceptor } from '../../src/index.js';
+import {
+  type ConnectTunnelOptions,
+  connectTunnel,
+  type Tunnel,
+  type TunnelAcceptor,
+  type TunnelStream,
+} from '../../src/index.js';
 import { TunnelServer, type TunnelServerOptions } from '../../src/sdk-node/index.js';
 import { tunnelInternals } from '../support/internals.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -107,4 +113,10 @@ export async function tunnelPair(
   const here = dial(url, options);
   await here.opened;
   return { here, there: served.accepted[count] as Tunnel };
+}
+
+/** What comes back, in all, for a text that is all there is to say. */
+export async function echoOf(stream: TunnelStream, text: string): Promise<string> {
+  stream.end(text);
+  return String(Buffer.concat(await stream.toArray()));
 }

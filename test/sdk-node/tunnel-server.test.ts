@@ -81,6 +81,17 @@ describe('options that make no sense', () => {
   });
 });
 
+describe('options of another kind', () => {
+  it.each<[object, string]>([
+    [{ modes: [] }, 'modes are some of multi and stream, not []'],
+    [{ modes: 'multi' }, 'modes are some of multi and stream, not "multi"'],
+    [{ accept: true }, 'accept must be a function'],
+    [{ handleProtocols: 'chat' }, 'handleProtocols must be a function'],
+  ])('%j', (options, message) => {
+    expect(() => new TunnelServer({ noServer: true, ...options })).toThrow(new TypeError(message));
+  });
+});
+
 describe('a port that is taken', () => {
   it('is an error event, and close comes to its end', async () => {
     const { server } = await serve();

@@ -149,7 +149,7 @@ describe('options', () => {
   });
 
   it('ws: its options reach the upgrade request', async () => {
-    const fixture = await startRelay();
+    const fixture = await startRelay({ origins: ['https://page.example'] });
     const upgraded = once(fixture.server, 'upgrade') as Promise<[import('node:http').IncomingMessage]>;
     const tunnel = fixture.dial({ ws: { headers: { 'X-Custom': 'yes' }, origin: 'https://page.example' } });
     const [{ headers }] = await upgraded;

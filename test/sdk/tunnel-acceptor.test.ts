@@ -9,7 +9,7 @@ import {
   type TunnelAcceptorOptions,
   type TunnelStream,
 } from '../../src/index.js';
-import { endTunnelsAfterEach, track, trackDialed } from '../sdk-node/tunnel-fixture.js';
+import { echoOf, endTunnelsAfterEach, track, trackDialed } from '../sdk-node/tunnel-fixture.js';
 import { checkLeaksAfterEach } from '../support/leak-check.js';
 import { readSeeded, writeSeeded } from '../support/seeded-bytes.js';
 import { until } from '../support/until.js';
@@ -39,11 +39,6 @@ async function pair(options?: TunnelAcceptorOptions, dialer?: DialedTunnelOption
   const { tunnel: here, cut } = dialTo(acceptor, dialer);
   await here.opened;
   return { acceptor, accepted, here, there: accepted[0] as Tunnel, cut };
-}
-
-async function echoOf(stream: TunnelStream, text: string): Promise<string> {
-  stream.end(text);
-  return String(Buffer.concat(await stream.toArray()));
 }
 
 describe('tunnel.open', () => {

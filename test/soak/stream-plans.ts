@@ -32,7 +32,8 @@ export interface Plan {
 /** What comes of the plan itself, and not of a defect. */
 const EXPECTED: Partial<Record<Kind, Partial<Record<End, readonly ErrorCode[]>>>> = {
   abandoned: { acceptor: ['CANCELED'] },
-  visit: { opener: ['NO_LISTENER', 'LISTENER_GONE'] },
+  // Its ACCEPT was lost, and the listener gone when the opener asked again: then the acceptor waits for nobody.
+  visit: { opener: ['NO_LISTENER', 'LISTENER_GONE'], acceptor: ['RESUME_EXPIRED'] },
 };
 
 export function isExpected(kind: Kind, end: End, code: string): boolean {

@@ -120,6 +120,27 @@ describe('back-pressure', () => {
     expect(there.told.messages.every((message, index) => message.equals(seededBytes(index, 0, 40_000)))).toBe(true);
   });
 
+  it('holds back nothing behind what ends it', async () => {
+    const { connection, peer } = await startedByHand();
+    const { held, credit } = connection as unknown as { held: unknown[]; credit: { arrivedBytes: number } };
+    connection.pause();
+    for (let count = 0; count < 100; count++) peer.postMessage(new Uint8Array(0));
+    for (let count = 0; count < 100; count++) peer.postMessage(null);
+    peer.postMessage(new Uint8Array(1));
+    await until(() => credit.arrivedBytes === 1, 'that all has come');
+    expect(held).toEqual([new Uint8Array(0)]);
+  });
+
+  it('holds a message, and not the larger memory that it came in', async () => {
+    const { connection, peer } = await startedByHand();
+    const held = () => (connection as unknown as { held: Uint8Array[] }).held;
+    connection.pause();
+    peer.postMessage(new Uint8Array(new ArrayBuffer(1024 * 1024), 5, 3));
+    await until(() => held().length === 1, 'the message');
+    expect(held()[0]!.length).toBe(3);
+    expect(held()[0]!.buffer.byteLength).toBe(3);
+  });
+
   it('lets a reader pause from inside what it is handed', async () => {
     const { connection, told, peer } = await startedByHand();
     connection.pause();
