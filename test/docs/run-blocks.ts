@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createRelay } from '../../relay/index.js';
+import { deferred } from '../support/until.js';
 import type { Block } from './markdown.js';
 import { Program } from './program.js';
 
@@ -29,9 +30,11 @@ export async function runBlocks(blocks: Block[], patienceMs = PATIENCE_MS): Prom
     for (const [index, block] of blocks.entries()) {
       const program = start(block, port, folder);
       programs.push({ block, program });
-      watched.push(watch(block, program, patienceMs));
-      // The others dial at once, and only once.
-      if (index === 0 && bringsServer) await begins(block, program, patienceMs);
+      const begun = deferred();
+      const problems = watch(block, program, patienceMs, begun.resolve);
+      watched.push(problems);
+      // The others dial at once, and only once: its first line says that it is there, unless something is wrong with it.
+      if (index === 0 && bringsServer) await Promise.race([begun.promise, problems]);
     }
     return (await Promise.all(watched)).flat();
   } finally {
@@ -42,20 +45,17 @@ export async function runBlocks(blocks: Block[], patienceMs = PATIENCE_MS): Prom
   }
 }
 
-/** It has shown its first line, or will not: what is wrong then is for `watch` to say. */
-async function begins(block: Block, program: Program, patienceMs: number): Promise<void> {
-  const [first] = expectations(block);
-  if (first !== undefined) await program.line(first, patienceMs).catch(() => {});
-}
-
-async function watch(block: Block, program: Program, patienceMs: number): Promise<string[]> {
+async function watch(block: Block, program: Program, patienceMs: number, begins: () => void): Promise<string[]> {
   const where = `${block.file}:${block.line}`;
   const expected = expectations(block);
   const endsByItself = block.text.includes('tunnel.close()');
   const isAlone = block.group === undefined;
   if (expected.length === 0 && isAlone && !endsByItself) return [`${where}: shows nothing (add //=> or a test group)`];
   try {
-    for (const text of expected) await program.line(text, patienceMs);
+    for (const text of expected) {
+      await program.line(text, patienceMs);
+      begins();
+    }
     const shown = expected.map((text) => program.lines.findIndex((line) => text.test(line)));
     if (shown.some((at, index) => index > 0 && at < (shown[index - 1] as number))) return [`${where}: out of order`];
     if (endsByItself) {
