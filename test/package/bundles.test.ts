@@ -9,7 +9,7 @@ const BUDGETS: Record<string, { size: number; gzip: number }> = {
   'trunkline.js': { size: 572_000, gzip: 120_000 },
   'trunkline.min.js': { size: 252_000, gzip: 78_500 },
   'trunkline.esm.js': { size: 252_000, gzip: 78_500 },
-  'index.browser.js': { size: 242_000, gzip: 62_000 },
+  'index.browser.js': { size: 249_000, gzip: 63_500 },
   'demo/demo.js': { size: 249_000, gzip: 78_000 },
 };
 
