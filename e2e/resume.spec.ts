@@ -48,9 +48,9 @@ test.describe('100 MiB between two pages outlive', () => {
     await proxy.close();
   });
 
-  test('a relay that is killed again and again', async ({ openPage }) => {
+  test('a relay that is killed again and again', async ({ openPage, relayed }) => {
     test.setTimeout(30_000 + KILLS * 15_000);
-    const relay = await RelayProcess.start();
+    const relay = await RelayProcess.start({ origins: [relayed.origin] });
     const listener = await openPage();
     const client = await openPage();
     const bytes = Math.max(BYTES, (KILLS + 1) * STEP_BYTES);
