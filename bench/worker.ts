@@ -9,8 +9,11 @@ import { readUsage } from './usage.js';
 import type { Role } from './worker-handle.js';
 
 export type Order =
-  /** Begins the role; the answer of a relay is its port. A listener that serves a page speaks the page's protocol. */
-  | { kind: 'start'; relayPort?: number; servesPage?: boolean }
+  /**
+   * Begins the role; the answer of a relay is its port. `pageOrigin`: of the page that will come to it. A listener that serves
+   * a page speaks the page's protocol.
+   */
+  | { kind: 'start'; relayPort?: number; pageOrigin?: string; servesPage?: boolean }
   | { kind: 'run'; command: CommandName; args: unknown }
   /** The answer is a `Usage`; with `collect`, after a garbage collection. */
   | { kind: 'usage'; collect: boolean };
@@ -32,8 +35,9 @@ async function obey(order: Order): Promise<unknown> {
   }
 }
 
-async function start({ relayPort = 0, servesPage = false }: Extract<Order, { kind: 'start' }>): Promise<number> {
-  if (role === 'relay') return carrier.startRelay();
+async function start(order: Extract<Order, { kind: 'start' }>): Promise<number> {
+  const { relayPort = 0, pageOrigin, servesPage = false } = order;
+  if (role === 'relay') return carrier.startRelay(pageOrigin);
   if (role === 'listener') await carrier.listen(relayPort, servesPage ? servePage : serve);
   else line = await carrier.connect(relayPort);
   return relayPort;

@@ -10,10 +10,10 @@ export class CarrierDeployment {
     private readonly listener: WorkerHandle,
   ) {}
 
-  static async start(carrier: CarrierName): Promise<CarrierDeployment> {
+  static async start(carrier: CarrierName, pageOrigin: string): Promise<CarrierDeployment> {
     const relay = await WorkerHandle.spawn(carrier, 'relay');
     const listener = await WorkerHandle.spawn(carrier, 'listener');
-    const relayPort = (await relay.order({ kind: 'start' })) as number;
+    const relayPort = (await relay.order({ kind: 'start', pageOrigin })) as number;
     await listener.order({ kind: 'start', relayPort, servesPage: true });
     return new CarrierDeployment(carrier, relayPort, relay, listener);
   }

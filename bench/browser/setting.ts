@@ -61,8 +61,9 @@ export class Setting {
   }
 
   private async start(options: SettingOptions): Promise<void> {
-    for (const carrier of CARRIERS) this.carriers.push(await CarrierDeployment.start(carrier));
     this.page = await PageServer.start();
+    const { origin } = new URL(this.page.url);
+    for (const carrier of CARRIERS) this.carriers.push(await CarrierDeployment.start(carrier, origin));
     const [visibility] = await Promise.all([this.page.opened(), this.startChromium(options)]);
     if (visibility !== 'visible') throw new Error(`the page begins ${visibility}`);
   }

@@ -1,7 +1,7 @@
 /** What carries the streams: the three roles of one product under measurement, each in a process of its own. */
 export interface Carrier {
-  /** Resolves with the port it listens on. */
-  startRelay(): Promise<number>;
+  /** Resolves with the port it listens on. `pageOrigin`: of a page that may come to it, from another port. */
+  startRelay(pageOrigin?: string): Promise<number>;
   /** Resolves once clients can be matched with it. */
   listen(relayPort: number, onStream: (stream: ByteStream) => void): Promise<void>;
   connect(relayPort: number): Promise<Line>;

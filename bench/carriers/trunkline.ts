@@ -14,14 +14,16 @@ const RELAY_LIMITS = { ...LIMITS, maxPendingPerName: 2000 } satisfies Partial<Re
 
 /** The built package with its defaults, as a user would run it; only the limits on how many streams are lifted. */
 export const trunkline: Carrier = {
-  async startRelay() {
+  async startRelay(pageOrigin) {
     const server = createServer();
     // How fast a stream opens is measured, and not how fast a relay lets it.
     const rates = {
       opens: { perSecond: 1_000_000, burst: 1_000_000 },
       resets: { perSecond: 1_000_000, burst: 1_000_000 },
+      dials: { perSecond: 1_000_000, burst: 1_000_000 },
     };
-    createRelay({ limits: RELAY_LIMITS, rates }).install(server);
+    const origins = pageOrigin === undefined ? undefined : [pageOrigin];
+    createRelay({ limits: RELAY_LIMITS, rates, origins }).install(server);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return (server.address() as AddressInfo).port;

@@ -11,6 +11,7 @@ import { masking } from './native-masking.js';
 import { headerBytes, MASK_KEY_BYTES, Opcode, writeFrameHeader } from './websocket-frames.js';
 import { WebSocketBreach, WebSocketParser } from './websocket-parser.js';
 import { wireMemory } from './wire-memory.js';
+import { keepCollectionsYoung } from './young-collections.js';
 
 /** Up to here copying a part costs less than writing it as a buffer of its own. */
 const COPIED_PART_BYTES = 4 * 1024;
@@ -139,6 +140,7 @@ export class FramedWebSocket implements Connection {
   }
 
   private read(bytes: Buffer): void {
+    keepCollectionsYoung(bytes.length);
     try {
       this.parser.parse(bytes);
     } catch (error) {
