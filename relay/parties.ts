@@ -44,8 +44,10 @@ export class Parties {
     if (endpoint !== undefined) this.byEndpoint.delete(endpoint);
   }
 
+  /** Not one that has just ended, and whose streams are told of it one by one. */
   atEndpoint(endpoint: string): ConnectionCore | undefined {
-    return this.byEndpoint.get(endpoint)?.connection;
+    const connection = this.byEndpoint.get(endpoint)?.connection;
+    return connection?.hasEnded ? undefined : connection;
   }
 
   /** Whoever leaves has given up its streams before, so a party outlives everything that counts on it. */

@@ -30,6 +30,7 @@ const FULL_RETRY_MS = 5000;
 export class PeerLimits {
   readonly memory: MemoryBudget;
   readonly takeovers: KeyedBudgets;
+  private readonly dials: KeyedBudgets;
   private readonly handshakes: Handshakes;
   private readonly remembered = new RememberedBudgets();
   private readonly peers = new Map<ConnectionCore, Peer>();
@@ -45,6 +46,7 @@ export class PeerLimits {
     const { limits, rates } = options;
     this.handshakes = new Handshakes(limits);
     this.takeovers = new KeyedBudgets(rates.takeovers);
+    this.dials = new KeyedBudgets(rates.dials);
     this.memory = new MemoryBudget(limits.memoryBytes, now, () => transportBytes() + this.queuedControlBytes());
     this.memory.onOverflow = () => this.overflowed();
   }
@@ -60,6 +62,11 @@ export class PeerLimits {
   }
 
   // ── a connection's life ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Those without an address are all on this machine, or behind one proxy. */
+  mayDial(address: string | undefined, now: number): boolean {
+    return this.dials.take(address === undefined ? '' : addressBlock(address), now);
+  }
 
   /** There is room for one more that has not said who it is, if need be in the place of one that has not for long. */
   mayAccept(address: string | undefined, now: number): boolean {

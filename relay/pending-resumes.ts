@@ -9,21 +9,24 @@ export interface ResumeRequest {
   readonly open: Open;
   /** Public id of the endpoint that has the stream. */
   readonly endpoint: string;
+  /** Until then the client waits for that endpoint, if it is not here. */
+  readonly waitsUntil: number;
+  /** The client would wait for longer than this relay lets it. */
+  readonly isCut: boolean;
 }
 
 /**
  * A re-open that has no splice yet.
  *
- *   parked ──the endpoint comes──> asked ──ACCEPT──> (splice)
+ *   parked  ──the endpoint comes, or is here──> waiting ──its turn──> asked ──ACCEPT──> (splice)
+ *   waiting ──the endpoint has gone──> parked
  *
  * Every way out of it is in `Resumes`.
  */
 export type PendingResume = ResumeRequest & { readonly deadline: number } & (
-    | {
-        readonly kind: 'parked';
-        /** The client would wait for longer than this relay lets it. */
-        readonly isCut: boolean;
-      }
+    | { readonly kind: 'parked' }
+    /** For the answers to others of the same tunnel. */
+    | { readonly kind: 'waiting' }
     | { readonly kind: 'asked'; readonly far: Leg; readonly splice: Splice }
   );
 
@@ -53,20 +56,22 @@ export class PendingResumes {
     this.deadlines.add(pending);
     this.byLeg.set(pending.leg, pending);
     if (pending.kind === 'asked') this.byLeg.set(pending.far, pending);
-    else {
+    if (pending.kind === 'parked') {
       const others = this.parked.get(pending.endpoint);
       if (others) others.add(pending);
       else this.parked.set(pending.endpoint, new Set([pending]));
     }
   }
 
-  remove(pending: PendingResume): void {
-    if (!this.deadlines.delete(pending)) return;
+  /** False if it had gone before. */
+  remove(pending: PendingResume): boolean {
+    if (!this.deadlines.delete(pending)) return false;
     this.byLeg.delete(pending.leg);
     if (pending.kind === 'asked') this.byLeg.delete(pending.far);
     const others = this.parked.get(pending.endpoint);
     others?.delete(pending);
     if (others?.size === 0) this.parked.delete(pending.endpoint);
+    return true;
   }
 
   nextDeadline(): number {

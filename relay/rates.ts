@@ -16,6 +16,8 @@ export interface RelayRates {
   tokens: Rate;
   /** Frames that do nothing: empty, unknown, late, or granting next to no credit. Over it: the tunnel ends, LIMIT_RATE. */
   idleFrames: Rate;
+  /** Connections from one address (of IPv6: one /64). Over it: HTTP 503, after half a second. */
+  dials: Rate;
   /** Listeners of one owner that take the same name from each other. Over it: the newer one fails, LIMIT_RATE. */
   takeovers: Rate;
 }
@@ -31,6 +33,7 @@ const DEFAULTS: Readonly<RelayRates> = {
   pings: { perSecond: 100, burst: 1000 },
   tokens: { perSecond: 1, burst: 10 },
   idleFrames: { perSecond: 2000, burst: 20_000 },
+  dials: { perSecond: 200, burst: 1000 },
   takeovers: { perSecond: 1, burst: 20 },
 };
 

@@ -113,6 +113,11 @@ export class RelayCore {
     return this.peerLimits.memory.heldBytes;
   }
 
+  /** It has not dialed too often. */
+  mayDial(address: string | undefined, now: number): boolean {
+    return this.peerLimits.mayDial(address, now);
+  }
+
   /** There is room for one more connection from there that has not said who it is. */
   mayAccept(address: string | undefined, now: number): boolean {
     return this.peerLimits.mayAccept(address, now);

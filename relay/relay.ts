@@ -19,7 +19,6 @@ import { createMemoryPair } from '../src/transport/memory.js';
 import { AccessControl } from './access-control.js';
 import type { RelayStats } from './counters.js';
 import { PageConnection, takeFarewell } from './farewell.js';
-import { remoteAddressOf } from './forwarded-for.js';
 import { HttpAccess } from './http-access.js';
 import type { RelayInspection } from './inspection.js';
 import { Ledger } from './ledger.js';
@@ -27,10 +26,10 @@ import { RelayMetrics } from './metrics.js';
 import { type AnyHttpServer, mount, normalizePath } from './mount.js';
 import { OperatorRoutes } from './operator-routes.js';
 import { type RelayOptions, resolveOptions } from './options.js';
-import { isOriginAllowed } from './origins.js';
 import { RelayCore } from './relay-core.js';
 import { serveScript } from './script.js';
 import { Upgrader } from './upgrade.js';
+import { UpgradeGate } from './upgrade-gate.js';
 
 /** A tunnel that has completed its handshake, as the 'connection' event shows it. */
 export interface RelayConnection {
@@ -51,6 +50,7 @@ export interface RelayConnection {
  */
 export class Relay extends EventEmitter {
   private readonly core: RelayCore;
+  private readonly gate: UpgradeGate;
   private readonly upgrader: Upgrader;
   private readonly unmounts: (() => void)[] = [];
   /** Transports that are not closed yet: what `close()` waits for. */
@@ -99,6 +99,7 @@ export class Relay extends EventEmitter {
       access,
       ledger,
     );
+    this.gate = new UpgradeGate(this.core, clock);
     this.scraped = new RelayMetrics(() => this.core.measure());
     this.routes = new OperatorRoutes(
       { metrics: options.metrics ?? false, status: options.status ?? false },
@@ -134,16 +135,7 @@ export class Relay extends EventEmitter {
   /** For servers that route upgrades themselves: `httpServer.on('upgrade', ...)`. */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (this.isClosing) return refuseUpgrade(socket, 503, 'This relay is closing.');
-    if (!isOriginAllowed(request.headers, this.core.options.origins))
-      return refuseUpgrade(
-        socket,
-        403,
-        `Pages of ${request.headers.origin} may not use this relay (its option: origins).`,
-      );
-    if (!this.core.mayAccept(this.addressOf(request), this.clock.now())) {
-      this.core.ledger.requestRefused(request, 'LIMIT_RATE');
-      return refuseUpgrade(socket, 503, 'Too many connections wait here for their handshake.');
-    }
+    if (!this.gate.admit(request, socket)) return;
     // Only pages say where they are from, and only pages may lose their last words.
     const isPage = request.headers.origin !== undefined;
     this.upgrader.upgrade(request, socket, head, (connection) =>
@@ -228,6 +220,7 @@ export class Relay extends EventEmitter {
     for (const unmount of this.unmounts.splice(0)) unmount();
     this.timer?.cancel();
     this.scraped.close();
+    this.gate.close();
     this.whenEmpty();
     this.local?.end(goingAway());
     this.core.close(goingAway());
@@ -259,7 +252,7 @@ export class Relay extends EventEmitter {
 
   /** Drives an accepted connection until it is over. */
   private carry(transport: Connection, request: IncomingMessage | undefined): void {
-    const dialer = request === undefined ? { isOwn: true } : { address: this.addressOf(request) };
+    const dialer = request === undefined ? { isOwn: true } : { address: this.gate.addressOf(request) };
     const connection = this.core.accept(this.clock.now(), dialer);
     this.requests.set(connection, request);
     this.core.ledger.tunnelRequested(connection, request);
@@ -275,10 +268,6 @@ export class Relay extends EventEmitter {
       if (this.isEmpty) this.whenEmpty();
       if (this.transports.size === 0) this.whenTransportsClosed();
     };
-  }
-
-  private addressOf(request: IncomingMessage): string | undefined {
-    return remoteAddressOf(request, this.core.options.trustedProxies);
   }
 
   /** What sockets have been given and could not send yet. */

@@ -6,6 +6,7 @@ import { egressShare, type RelayContext, readsNothing } from './context.js';
 import { Flow } from './flow.js';
 import { Leg, type LegOwner } from './leg.js';
 import { type PendingResume, PendingResumes, type ResumeRequest } from './pending-resumes.js';
+import { ResumeTurns } from './resume-turns.js';
 import { Splice } from './splice.js';
 
 /**
@@ -13,12 +14,14 @@ import { Splice } from './splice.js';
  * that it names, and the endpoint decides.
  *
  *   client                          relay                         endpoint
- *     │ OPEN resume ENDPOINT  ───────>│ parked, until it is here     │
+ *     │ OPEN resume ENDPOINT  ───────>│ parked, until it is here;    │
+ *     │                               │ waiting, for its turn        │
  *     │                               │ OPEN (even id) ─────────────>│ knows the stream
  *     │<────────────────── ACCEPT     │ splice      <──────── ACCEPT │
  */
 export class Resumes implements LegOwner {
   private readonly pending = new PendingResumes();
+  private readonly turns = new ResumeTurns();
 
   constructor(private readonly context: RelayContext) {}
 
@@ -32,7 +35,7 @@ export class Resumes implements LegOwner {
 
   advance(now: number): void {
     for (const pending of this.pending.expired(now)) {
-      this.pending.remove(pending);
+      if (!this.settle(pending)) continue;
       this.context.counters.resumesExpired++;
       this.expire(pending);
     }
@@ -47,14 +50,14 @@ export class Resumes implements LegOwner {
       const error: ErrorPayload = { code: 'ACCEPT_TIMEOUT', reason: 'the other endpoint did not answer in time' };
       this.context.refused(pending.leg.connection, error.code);
       pending.leg.reset(error);
-      pending.far.detachPeer(error);
+      if (pending.kind === 'asked') pending.far.detachPeer(error);
     }
   }
 
   /** What has been asked may still be answered; nobody else will come. */
   drain(): void {
     for (const pending of this.pending.all()) {
-      if (pending.kind === 'parked') this.refuse(pending, { code: 'GOING_AWAY', reason: 'the relay is closing' });
+      if (pending.kind !== 'asked') this.refuse(pending, { code: 'GOING_AWAY', reason: 'the relay is closing' });
     }
   }
 
@@ -75,21 +78,28 @@ export class Resumes implements LegOwner {
     this.check(open, there !== undefined);
     if (!there && target.waitMs === 0)
       throw new TrunklineError('RESUME_EXPIRED', 'the other endpoint is not at this relay');
-    const request: ResumeRequest = { leg: this.legOf(connection, open), open, endpoint: target.endpoint };
+    const { maxWaitMs } = options.limits;
+    const request: ResumeRequest = {
+      leg: this.legOf(connection, open),
+      open,
+      endpoint: target.endpoint,
+      waitsUntil: now + Math.min(target.waitMs, maxWaitMs),
+      isCut: target.waitMs > maxWaitMs,
+    };
     // Before anything is granted: what a stream may have depends on how many there are.
     request.leg.attach(id, 'silent');
     if (there) this.askOrLeave(request, there, now);
-    else {
-      const { maxWaitMs } = options.limits;
-      const deadline = now + Math.min(target.waitMs, maxWaitMs);
-      this.pending.add({ ...request, kind: 'parked', isCut: target.waitMs > maxWaitMs, deadline });
-    }
+    else this.park(request);
     counters.resumesRequested++;
+  }
+
+  private park(request: ResumeRequest): void {
+    this.pending.add({ ...request, kind: 'parked', deadline: request.waitsUntil });
   }
 
   private askOrLeave(request: ResumeRequest, connection: ConnectionCore, now: number): void {
     try {
-      this.ask(request, connection, now);
+      this.askInTurn(request, connection, now);
     } catch (error) {
       request.leg.close();
       throw error;
@@ -122,14 +132,48 @@ export class Resumes implements LegOwner {
   arrived(endpoint: string, connection: ConnectionCore, now: number): void {
     for (const pending of this.pending.parkedFor(endpoint)) {
       this.pending.remove(pending);
-      const { leg, open } = pending;
-      try {
-        this.ask({ leg, open, endpoint }, connection, now);
-      } catch (error) {
-        if (!(error instanceof TrunklineError)) throw error;
-        this.refuse(pending, toErrorPayload(error));
-      }
+      this.askOrRefuse(pending, () => this.askInTurn(requestOf(pending), connection, now));
     }
+  }
+
+  /** An answer has come, or never will: others of the same tunnel have waited for it. */
+  private askNext(connection: ConnectionCore): void {
+    for (let next = this.turns.next(connection); next !== undefined; next = this.turns.next(connection)) {
+      const waiting = next;
+      this.settle(waiting);
+      this.askOrRefuse(waiting, () => this.askNow(requestOf(waiting)));
+    }
+  }
+
+  /** Much may have happened while it waited. @throws TrunklineError RESUME_EXPIRED, and see `ask` */
+  private askNow(request: ResumeRequest): void {
+    const now = this.context.environment.now();
+    const there = this.context.parties.atEndpoint(request.endpoint);
+    if (there) this.ask(request, there, now);
+    else if (request.waitsUntil > now) this.park(request);
+    else throw new TrunklineError('RESUME_EXPIRED', 'the other endpoint has left this relay');
+    this.context.deadlineMoved();
+  }
+
+  private askOrRefuse(pending: PendingResume, ask: () => void): void {
+    try {
+      ask();
+    } catch (error) {
+      if (!(error instanceof TrunklineError)) throw error;
+      this.refuse(pending, toErrorPayload(error));
+    }
+  }
+
+  /** @throws TrunklineError, see `ask` */
+  private askInTurn(request: ResumeRequest, connection: ConnectionCore, now: number): void {
+    if (this.turns.isFree(request.leg.connection)) return this.ask(request, connection, now);
+    const waiting: PendingResume = {
+      ...request,
+      kind: 'waiting',
+      deadline: now + this.context.options.limits.acceptTimeoutMs,
+    };
+    this.pending.add(waiting);
+    this.turns.wait(waiting);
   }
 
   /** @throws TrunklineError LIMIT_RATE, or why the endpoint's connection cannot take a stream */
@@ -144,6 +188,7 @@ export class Resumes implements LegOwner {
     const deadline = now + options.limits.acceptTimeoutMs;
     const splice = new Splice(leg, far, counters, true);
     this.pending.add({ ...request, kind: 'asked', far, splice, deadline });
+    this.turns.asked(leg.connection);
   }
 
   legAccepted(leg: Leg, accept: Accept): void {
@@ -154,7 +199,7 @@ export class Resumes implements LegOwner {
     const { maxMetaBytes } = this.context.options.limits;
     if (!isMetaWithin(meta, maxMetaBytes))
       throw new TrunklineError('PROTOCOL', `meta is over ${maxMetaBytes} bytes of JSON or too deep`);
-    this.pending.remove(pending);
+    this.settle(pending, true);
     this.context.counters.resumesMatched++;
     pending.leg.inbound.startAt(resume);
     leg.outbound.receiveCredit(0, credit);
@@ -190,10 +235,10 @@ export class Resumes implements LegOwner {
   private leave(leg: Leg): Splice | undefined {
     const pending = this.pending.ofLeg(leg);
     if (!pending) return undefined;
-    this.pending.remove(pending);
+    this.settle(pending);
     if (leg === pending.leg) this.context.counters.resumesCanceled++;
     else this.context.counters.resumesRefused++;
-    if (pending.kind === 'parked') return undefined;
+    if (pending.kind !== 'asked') return undefined;
     pending.splice.takeLegs();
     return pending.splice;
   }
@@ -205,12 +250,28 @@ export class Resumes implements LegOwner {
     far.close();
   }
 
+  /** It is pending no more; false if it was that no more already. `isYes`: of the endpoint. */
+  private settle(pending: PendingResume, isYes = false): boolean {
+    if (!this.pending.remove(pending)) return false;
+    this.turns.leave(pending);
+    if (pending.kind === 'asked') {
+      const { connection } = pending.leg;
+      this.turns.answered(connection, isYes);
+      this.askNext(connection);
+    }
+    return true;
+  }
+
   private refuse(pending: PendingResume, error: ErrorPayload): void {
-    this.pending.remove(pending);
+    this.settle(pending);
     this.context.counters.resumesRefused++;
     this.context.refused(pending.leg.connection, error.code);
     pending.leg.reset(error);
   }
+}
+
+function requestOf({ leg, open, endpoint, waitsUntil, isCut }: PendingResume): ResumeRequest {
+  return { leg, open, endpoint, waitsUntil, isCut };
 }
 
 function tooManyResumes(perSecond: number): TrunklineError {

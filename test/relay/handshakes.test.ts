@@ -41,6 +41,17 @@ test('one is over with the WELCOME, with the end, and at its deadline', () => {
   expect(relay.core.mayAccept('192.0.2.1', relay.clock.now)).toBe(true);
 });
 
+test('from one address there are so many dials in so much time', () => {
+  const relay = new LimitedRelay({ rates: { dials: { burst: 2, perSecond: 10 } } });
+  const dials = (address: string | undefined): boolean[] =>
+    [1, 2, 3].map(() => relay.core.mayDial(address, relay.clock.now));
+  expect([dials('2001:db8::1'), dials('2001:db8:0:1::1')]).toEqual(Array(2).fill([true, true, false]));
+  // Whose address is not known are one.
+  expect(dials(undefined)).toEqual([true, true, false]);
+  relay.pass(100);
+  expect(dials('2001:db8::ffff')).toEqual([true, false, false]);
+});
+
 test('this process itself is not counted', () => {
   const relay = new LimitedRelay({ limits: { maxHandshakes: 1 } });
   relay.core.accept(relay.clock.now, { isOwn: true });

@@ -33,6 +33,17 @@ describe('sockets that say nothing', () => {
     await silent[1]?.close();
   });
 
+  test('dialed too often from one address: they are refused, and others are not', async () => {
+    const rates = { dials: { burst: 2, perSecond: 0.001 } };
+    const fixture = await startRelay({ rates, trustedProxies: ['127.0.0.1'] });
+    const from = (address: string) => fixture.dial({ ws: { headers: { 'X-Forwarded-For': address } } }).opened;
+    await from('198.51.100.7');
+    await from('198.51.100.7');
+    await expect(from('198.51.100.7')).rejects.toThrow('503');
+    expect(fixture.relay.stats().refusals).toEqual({ LIMIT_RATE: 1 });
+    await from('198.51.100.8');
+  });
+
   test('are told apart by what a trusted proxy says', async () => {
     const fixture = await startRelay({ limits: { maxHandshakesPerAddress: 1 }, trustedProxies: ['127.0.0.1'] });
     const silent = await RawPeer.dial(fixture.url);

@@ -45,6 +45,19 @@ describe('who dials again', () => {
     expect(other.repeat(100, ping(other))).toBe(21);
   });
 
+  test('from the same address again and again has less each time, and something always', () => {
+    const relay = new LimitedRelay({ rates: { pings: { burst: 128, perSecond: 0.001 } } });
+    const pingsEach = Array.from({ length: 20 }, () => {
+      const peer = relay.peer('192.0.2.1');
+      return peer.repeat(1000, ping(peer)) - 1;
+    });
+    expect(pingsEach.slice(0, 5)).toEqual([128, 32, 16, 10, 8]);
+    expect(pingsEach.slice(-3)).toEqual([2, 2, 2]);
+    relay.pass(60_000);
+    const later = relay.peer('192.0.2.1');
+    expect(later.repeat(1000, ping(later))).toBe(129);
+  });
+
   test('after ordinary use, or after a minute, has everything', () => {
     const relay = new LimitedRelay({ rates: { pings: { burst: 20, perSecond: 0.001 } } });
     const before = relay.peer('192.0.2.1', 'me');

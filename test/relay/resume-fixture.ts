@@ -12,6 +12,8 @@ export const PROGRESS = { received: 0, ended: false, proof: 'client knows' };
 
 export interface ResumeFixture {
   core: RelayCore;
+  /** What the relay takes for the time. */
+  clock: { now: number };
   client: CorePeer;
   /** The other end of the streams that the client opens again. */
   far: CorePeer;
@@ -23,10 +25,11 @@ export interface ResumeFixture {
 
 /** A relay with a client, and the endpoint that it had streams with. */
 export function startResume(options: RelayOptions = {}): ResumeFixture {
-  const { core } = makeRelay(options);
+  const { core, clock } = makeRelay(options);
   const client = new CorePeer(core);
   return {
     core,
+    clock,
     client,
     far: connectFar(core),
     reopen(resume = {}, fields = {}, waitMs = 0) {

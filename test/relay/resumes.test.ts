@@ -9,7 +9,7 @@ import {
 } from '../../src/protocol/encode.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
 import type { Accept } from '../../src/protocol/frames.js';
-import { type CorePeer, creditFrame, dataFrame, endFrame, nextId, publicId } from './core-peer.js';
+import { CorePeer, creditFrame, dataFrame, endFrame, nextId, publicId } from './core-peer.js';
 import { CANCELED, connectFar, lost, PROGRESS, startResume } from './resume-fixture.js';
 
 /** The endpoint takes the stream that the relay has just opened there; returns its id. */
@@ -181,15 +181,17 @@ describe('an endpoint that is here', () => {
   });
 
   test('does not read: its queue has an end', () => {
-    const { client, reopen } = startResume();
+    const { core } = startResume();
     let told: string[] = [];
-    for (let count = 0; count < 900 && told.length === 0; count++) {
-      // Each client tunnel has 1,024 streams: that is not what ends it here.
-      const id = reopen({}, { meta: 'x'.repeat(8000) });
+    for (let count = 0; count < 300 && told.length === 0; count++) {
+      // Each has as many with it as one tunnel may have at first.
+      const client = new CorePeer(core);
+      const resume = { epoch: 1, ...PROGRESS };
+      const ids = Array.from({ length: 8 }, () => client.resume('far', { resume, meta: 'x'.repeat(8000) }));
       told = client.told();
-      if (told.length > 0) expect(told).toEqual([`RESET ${id} LIMIT_RATE`]);
+      if (told.length > 0) expect(ids.map((id) => `RESET ${id} LIMIT_RATE`)).toEqual(expect.arrayContaining(told));
     }
-    expect(told).toHaveLength(1);
+    expect(told).not.toEqual([]);
   });
 
   test('does not read while a client comes and goes: the client is held off, and the endpoint stays', () => {
