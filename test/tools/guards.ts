@@ -345,6 +345,27 @@ export const GUARDS: readonly Guard[] = [
     tests: [relay('rates')],
   },
   {
+    name: 're-opens of one tunnel take turns',
+    file: 'relay/resumes.ts',
+    text: 'if (this.turns.isFree(request.leg.connection)) return',
+    disabled: 'return',
+    tests: [relay('resume-turns')],
+  },
+  {
+    name: 'dials of one address have a rate',
+    file: 'relay/upgrade-gate.ts',
+    text: 'if (!this.core.mayDial(address, now)) {',
+    disabled: 'if (!this.core.mayDial(address, now) && false) {',
+    tests: [relay('limits')],
+  },
+  {
+    name: 'who dials too often waits for its refusal',
+    file: 'relay/late-refusals.ts',
+    text: 'this.clock.setTimer(DELAY_MS, () => answer())',
+    disabled: 'this.clock.setTimer(0, () => answer())',
+    tests: [relay('late-refusals')],
+  },
+  {
     name: 'handshakes are limited, also from one address',
     file: 'relay/handshakes.ts',
     text: ' && !this.isFull(keyOf(address))',
@@ -360,8 +381,8 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     name: 'pages of other sites are kept out',
-    file: 'relay/relay.ts',
-    text: 'if (!isOriginAllowed(request.headers, this.core.options.origins))',
+    file: 'relay/upgrade-gate.ts',
+    text: 'if (!isOriginAllowed(request.headers, options.origins))',
     disabled: 'if (false)',
     tests: [relay('cross-site')],
   },
