@@ -18,4 +18,5 @@ export { type JsonWebTokenAccess, type JsonWebTokenOptions, jsonWebTokens } from
 export type { RelayLogger } from './log.js';
 export type { RelayLimits, RelayOptions } from './options.js';
 export type { GivenRates, RelayRates } from './rates.js';
-export { createRelay, Relay, type RelayConnection } from './relay.js';
+export { createRelay, Relay } from './relay.js';
+export type { RelayConnection } from './relay-connection.js';

@@ -7,15 +7,13 @@ import { FAREWELL_PATH } from '../src/protocol/constants.js';
 import { TrunklineError } from '../src/protocol/errors.js';
 import { assertName } from '../src/protocol/names.js';
 import { type Clock, systemClock } from '../src/runtime/clock.js';
-import { DialedTunnel } from '../src/runtime/dialed-tunnel.js';
+import { DeadlineTimer } from '../src/runtime/deadline-timer.js';
 import { Driver } from '../src/runtime/driver.js';
 import { reportFailure } from '../src/runtime/failures.js';
 import { hashEndpoint } from '../src/runtime/prove.js';
 import { randomId } from '../src/runtime/random-id.js';
-import type { Tunnel } from '../src/runtime/tunnel.js';
 import type { TunnelStream } from '../src/runtime/tunnel-stream.js';
 import type { Connection } from '../src/transport/connection.js';
-import { createMemoryPair } from '../src/transport/memory.js';
 import { AccessControl } from './access-control.js';
 import type { RelayStats } from './counters.js';
 import { PageConnection, takeFarewell } from './farewell.js';
@@ -26,20 +24,12 @@ import { RelayMetrics } from './metrics.js';
 import { type AnyHttpServer, mount, normalizePath } from './mount.js';
 import { OperatorRoutes } from './operator-routes.js';
 import { type RelayOptions, resolveOptions } from './options.js';
+import { OwnTunnel } from './own-tunnel.js';
+import { describeConnection } from './relay-connection.js';
 import { RelayCore } from './relay-core.js';
 import { serveScript } from './script.js';
 import { Upgrader } from './upgrade.js';
 import { UpgradeGate } from './upgrade-gate.js';
-
-/** A tunnel that has completed its handshake, as the 'connection' event shows it. */
-export interface RelayConnection {
-  /** The upgrade request; undefined for a tunnel of this process (`relay.connect`). */
-  readonly request: IncomingMessage | undefined;
-  /** Streams on it now. */
-  readonly streams: number;
-  /** Ends it for good: its endpoint does not come back by itself, and its streams fail with the reason. */
-  close(reason?: string): void;
-}
 
 /**
  * A relay: the registry of names, and the pairing of clients with listeners.
@@ -58,8 +48,9 @@ export class Relay extends EventEmitter {
   private readonly requests = new Map<ConnectionCore, IncomingMessage | undefined>();
   private readonly scraped: RelayMetrics;
   private readonly routes: OperatorRoutes;
-  private timer: { at: number; cancel: () => void } | undefined;
-  private local: Tunnel | undefined;
+  private readonly timer: DeadlineTimer;
+  private readonly due = () => this.advance();
+  private readonly own: OwnTunnel;
   private draining: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
   private whenEmpty: () => void = () => {};
@@ -72,6 +63,8 @@ export class Relay extends EventEmitter {
   ) {
     super();
     const resolved = resolveOptions(options);
+    this.timer = new DeadlineTimer(clock);
+    this.own = new OwnTunnel((connection) => this.carry(connection, undefined), clock);
     const environment = {
       randomId,
       hash: hashEndpoint,
@@ -94,7 +87,8 @@ export class Relay extends EventEmitter {
         created: (name) => this.tell('server.created', name),
         destroyed: (name) => this.tell('server.destroyed', name),
         defectFound,
-        tunnelOpened: (connection) => this.tell('connection', this.describe(connection)),
+        tunnelOpened: (connection) =>
+          this.tell('connection', describeConnection(connection, this.requests.get(connection))),
       },
       access,
       ledger,
@@ -150,7 +144,7 @@ export class Relay extends EventEmitter {
    */
   connect(name: string, options: { meta?: unknown; waitMs?: number } = {}): TunnelStream {
     assertName(name);
-    return this.localTunnel().openStream({ kind: 'connect', name, waitMs: options.waitMs ?? 0 }, options.meta, name);
+    return this.own.get().openStream({ kind: 'connect', name, waitMs: options.waitMs ?? 0 }, options.meta, name);
   }
 
   /** The names that are held now, or reserved for a listener that was lost. */
@@ -218,11 +212,11 @@ export class Relay extends EventEmitter {
     });
     this.closing = transportsClosed.then(() => void this.emit('close'));
     for (const unmount of this.unmounts.splice(0)) unmount();
-    this.timer?.cancel();
+    this.timer.cancel();
     this.scraped.close();
     this.gate.close();
     this.whenEmpty();
-    this.local?.end(goingAway());
+    this.own.end(goingAway());
     this.core.close(goingAway());
     if (this.transports.size === 0) this.whenTransportsClosed();
     return this.closing;
@@ -233,21 +227,6 @@ export class Relay extends EventEmitter {
     if (subPath !== FAREWELL_PATH) return serveScript(subPath, request, response);
     takeFarewell(request, response, (secret) => this.core.endpointLeft(secret));
     return true;
-  }
-
-  private localTunnel(): Tunnel {
-    if (this.local) return this.local;
-    const dial = (): Connection => {
-      const [here, there] = createMemoryPair();
-      this.carry(there, undefined);
-      return here;
-    };
-    const tunnel = new DialedTunnel([dial], {}, this.clock);
-    tunnel.once('close', () => {
-      this.local = undefined;
-    });
-    this.local = tunnel;
-    return tunnel;
   }
 
   /** Drives an accepted connection until it is over. */
@@ -277,16 +256,6 @@ export class Relay extends EventEmitter {
     return bytes;
   }
 
-  private describe(connection: ConnectionCore): RelayConnection {
-    return {
-      request: this.requests.get(connection),
-      get streams() {
-        return connection.streamCount;
-      },
-      close: (reason = 'closed by the relay') => connection.fail(new TrunklineError('TUNNEL_CLOSED', reason)),
-    };
-  }
-
   /** What an application's listener throws is its own error: it surfaces as such and does not break a connection. */
   private tell(event: string, ...args: unknown[]): void {
     try {
@@ -299,17 +268,12 @@ export class Relay extends EventEmitter {
   }
 
   private armTimer(): void {
-    const at = this.core.nextDeadline();
-    if (at === Number.POSITIVE_INFINITY || this.isClosing) return;
-    // One that fires early only looks again, so a later deadline needs no new timer.
-    if (this.timer !== undefined && this.timer.at <= at) return;
-    this.timer?.cancel();
-    const cancel = this.clock.setTimer(at - this.clock.now(), () => {
-      this.timer = undefined;
-      this.core.advance(this.clock.now());
-      this.armTimer();
-    });
-    this.timer = { at, cancel };
+    if (!this.isClosing) this.timer.arm(this.core.nextDeadline(), this.due);
+  }
+
+  private advance(): void {
+    this.core.advance(this.clock.now());
+    this.armTimer();
   }
 }
 

@@ -4,6 +4,7 @@ import type { TrunklineError } from '../protocol/errors.js';
 import { type Message, messageBytes } from '../protocol/message-parts.js';
 import type { Connection, ConnectionEnd } from '../transport/connection.js';
 import type { Clock } from './clock.js';
+import { DeadlineTimer } from './deadline-timer.js';
 import { RoundTrips } from './round-trips.js';
 
 /** After GOAWAY and close, how long the other side has to close as well before it is cut off. */
@@ -37,7 +38,8 @@ export class Driver {
   /** Called once, when the transport is closed; `end` is what the transport says of it. */
   onClosed: (end?: ConnectionEnd) => void = () => {};
   onRoundTrip: (roundTripMs: number) => void = () => {};
-  private timer: { at: number; cancel: () => void } | undefined;
+  private readonly timer: DeadlineTimer;
+  private readonly due = () => this.advance();
 
   constructor(
     private readonly core: ConnectionCore,
@@ -46,6 +48,7 @@ export class Driver {
     /** Deals with what the core has to tell. May give it commands. */
     public afterStep: () => void,
   ) {
+    this.timer = new DeadlineTimer(clock);
     core.onOutput = () => this.wake();
     core.onRoundTrip = ({ sequence, roundTripMs }) => {
       this.roundTrips.answered(sequence, roundTripMs);
@@ -147,15 +150,14 @@ export class Driver {
     const code = this.core.endReason?.code ?? 'INTERNAL';
     // The other side's answer is to be read.
     this.connection.resume?.();
-    this.setTimer(this.clock.now() + CLOSE_TIMEOUT_MS, () => this.connection.terminate());
+    this.timer.set(this.clock.now() + CLOSE_TIMEOUT_MS, () => this.connection.terminate());
     this.connection.close(ORDERLY.has(code), code);
   }
 
   private closed(error: TrunklineError, end?: ConnectionEnd): void {
     this.isOver = true;
     this.roundTrips.end(this.core.endReason ?? error);
-    this.timer?.cancel();
-    this.timer = undefined;
+    this.timer.cancel();
     this.core.lost(error);
     this.afterStep();
     this.onClosed(end);
@@ -166,23 +168,12 @@ export class Driver {
     const mustPoll = this.core.hasOutput && !this.connection.announcesWritable;
     const now = this.clock.now();
     const at = Math.min(this.core.nextDeadline(), mustPoll ? now + WRITABLE_POLL_MS : Number.POSITIVE_INFINITY);
-    // A timer that fires too early only looks again; so moving a deadline back costs nothing per message.
-    if (this.timer !== undefined && this.timer.at <= at) return;
-    this.setTimer(at, () => {
-      if (this.isPaused) this.core.inputWithheld(this.clock.now());
-      this.core.advance(this.clock.now());
-      this.flush();
-    });
+    this.timer.arm(at, this.due);
   }
 
-  private setTimer(at: number, callback: () => void): void {
-    this.timer?.cancel();
-    this.timer = undefined;
-    if (at === Number.POSITIVE_INFINITY) return;
-    const cancel = this.clock.setTimer(at - this.clock.now(), () => {
-      this.timer = undefined;
-      callback();
-    });
-    this.timer = { at, cancel };
+  private advance(): void {
+    if (this.isPaused) this.core.inputWithheld(this.clock.now());
+    this.core.advance(this.clock.now());
+    this.flush();
   }
 }

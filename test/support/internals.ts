@@ -7,7 +7,7 @@ type Sized = { readonly size: number };
 
 export function relayInternals(relay: Relay) {
   return relay as unknown as {
-    local: Tunnel | undefined;
+    own: { tunnel: Tunnel | undefined };
     transports: Sized;
     requests: Sized;
     core: {

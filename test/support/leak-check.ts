@@ -35,7 +35,7 @@ const note = (error: unknown): void => {
 /**
  * Every test of the file ends with: listeners closed, and then (nothing swept away by closing tunnels yet) no stream on
  * any tunnel, not even one that only waits for the other side's last word; no splice, no name, held or reserved, nothing
- * pending; tunnels closed, nothing left of them here or at the relay; the relay and its server closed, no socket, server
+ * pending, decided on or waiting for its turn; tunnels closed, nothing left of them here or at the relay; the relay and its server closed, no socket, server
  * or timer left; and no error that escaped to the process, at any time.
  */
 export function checkLeaksAfterEach(): void {
@@ -77,7 +77,7 @@ async function checkFixture(fixture: RelayFixture): Promise<void> {
     for (const tunnel of tunnels) tunnel.close();
     await Promise.all(tunnels.map((tunnel) => tunnel.closed));
     for (const close of fixture.alsoClose) await close();
-    const ownTunnels = relayInternals(relay).local === undefined ? 0 : 1;
+    const ownTunnels = relayInternals(relay).own.tunnel === undefined ? 0 : 1;
     await until(
       () => relay.stats().tunnels.active === ownTunnels,
       () => `no tunnel at the relay, not ${JSON.stringify(relay.stats())}`,
