@@ -137,8 +137,8 @@ export class Resumes implements LegOwner {
   }
 
   /** An answer has come, or never will: others of the same tunnel have waited for it. */
-  private askNext(connection: ConnectionCore): void {
-    for (let next = this.turns.next(connection); next !== undefined; next = this.turns.next(connection)) {
+  private askNext(answered: PendingResume): void {
+    for (let next = this.turns.next(answered); next !== undefined; next = this.turns.next(answered)) {
       const waiting = next;
       this.settle(waiting);
       this.askOrRefuse(waiting, () => this.askNow(requestOf(waiting)));
@@ -166,7 +166,7 @@ export class Resumes implements LegOwner {
 
   /** @throws TrunklineError, see `ask` */
   private askInTurn(request: ResumeRequest, connection: ConnectionCore, now: number): void {
-    if (this.turns.isFree(request.leg.connection)) return this.ask(request, connection, now);
+    if (this.turns.isFree(request)) return this.ask(request, connection, now);
     const waiting: PendingResume = {
       ...request,
       kind: 'waiting',
@@ -188,7 +188,7 @@ export class Resumes implements LegOwner {
     const deadline = now + options.limits.acceptTimeoutMs;
     const splice = new Splice(leg, far, counters, true);
     this.pending.add({ ...request, kind: 'asked', far, splice, deadline });
-    this.turns.asked(leg.connection);
+    this.turns.asked(request);
   }
 
   legAccepted(leg: Leg, accept: Accept): void {
@@ -255,9 +255,8 @@ export class Resumes implements LegOwner {
     if (!this.pending.remove(pending)) return false;
     this.turns.leave(pending);
     if (pending.kind === 'asked') {
-      const { connection } = pending.leg;
-      this.turns.answered(connection, isYes);
-      this.askNext(connection);
+      this.turns.answered(pending, isYes);
+      this.askNext(pending);
     }
     return true;
   }

@@ -36,8 +36,11 @@ export function startResume(options: RelayOptions = {}): ResumeFixture {
       return client.resume('far', { resume: { epoch: 1, ...PROGRESS, ...resume }, ...fields }, waitMs);
     },
     expectNothingPending() {
-      const { broker } = core as unknown as { broker: { pendingResumeCount: number } };
-      expect([core.stats.resumes.pending, broker.pendingResumeCount]).toEqual([0, 0]);
+      const { broker } = core as unknown as {
+        broker: { pendingResumeCount: number; resumes: { turns: { byTunnel: { size: number } } } };
+      };
+      const { pendingResumeCount, resumes } = broker;
+      expect([core.stats.resumes.pending, pendingResumeCount, resumes.turns.byTunnel.size]).toEqual([0, 0, 0]);
     },
   };
 }

@@ -9,7 +9,7 @@ const UNKNOWN = { code: 'RESUME_UNKNOWN', reason: 'no such stream' } as const;
 const yes = (id: number) => encodeAccept(id, { credit: 9, meta: null, resume: PROGRESS });
 const idsOf = (far: CorePeer): number[] => far.opened().map(({ id }) => id);
 
-test('so many re-opens of one tunnel are with other endpoints; others wait, in order, each for an answer', () => {
+test('so many re-opens of one tunnel are with one endpoint; others wait, in order, each for an answer', () => {
   const { client, far, reopen, expectNothingPending } = startResume();
   const ids = Array.from({ length: 12 }, (_, index) => reopen({}, { meta: index }));
   const asked = far.opened();
@@ -49,6 +49,16 @@ test('is counted for each tunnel by itself, whatever it asks, and again from the
   another.connection.lost(lost());
   expect(third.told().filter((told) => told.startsWith('OPEN'))).toEqual([]);
   expect(core.stats.resumes.pending).toBe(0);
+});
+
+test('an endpoint that does not answer holds up none that are for another', () => {
+  const { core, client, far, reopen, expectNothingPending } = startResume();
+  for (let count = 0; count < 2 * FIRST_ALLOWED; count++) reopen();
+  const other = new CorePeer(core, {}, 0, 'other');
+  client.resume('other');
+  expect([idsOf(far).length, idsOf(other).length]).toEqual([FIRST_ALLOWED, 1]);
+  client.connection.lost(lost());
+  expectNothingPending();
 });
 
 test('who waits can give up, and is answered; nobody asks for it', () => {
