@@ -1,65 +1,29 @@
-import { PROTOCOL_VERSION } from '../protocol/constants.js';
 import { type Decoded, FrameDecoder } from '../protocol/decode.js';
-import {
-  encodeNotice,
-  encodeOpen,
-  encodePing,
-  encodePong,
-  encodeReset,
-  encodeToken,
-  encodeTokenRequest,
-  encodeWelcome,
-} from '../protocol/encode.js';
+import { encodeNotice, encodeOpen, encodeReset, encodeToken, encodeTokenRequest } from '../protocol/encode.js';
 import { type ErrorPayload, TrunklineError, toErrorPayload, toTrunklineError } from '../protocol/errors.js';
-import type { Frame, Hello, Open, StreamFrame, Welcome } from '../protocol/frames.js';
+import type { Frame, Heartbeat, Open, StreamFrame } from '../protocol/frames.js';
 import { LIMITS_BEFORE_HANDSHAKE, type Limits } from '../protocol/limits.js';
 import type { Message } from '../protocol/message-parts.js';
 import { refusalOf } from './admission.js';
 import type { Attachment } from './attachment.js';
-import type { FrameMeter } from './frame-meter.js';
-import { buildHello, checkVersion, HANDSHAKE_TIMEOUT_MS, HeldInput, type Identity } from './handshake.js';
-import { KeepAlive } from './keep-alive.js';
+import type { ConnectionOptions, ConnectionOwner } from './connection-options.js';
+import { type Answer, buildHello, buildWelcome, checkFirst, HandshakeTimeout, type Identity } from './handshake.js';
+import { HeldInput } from './held-input.js';
 import { Outbox } from './outbox.js';
-import { PingTimes, type RoundTrip } from './ping-times.js';
+import type { RoundTrip } from './ping-times.js';
+import { Pings } from './pings.js';
 import { type Role, StreamTable } from './stream-table.js';
 
-/** Whoever decides what a connection is for: an endpoint's tunnel, or the relay. */
-export interface ConnectionOwner {
-  /** Acceptor: a HELLO has come. Answer with `welcome` or `fail`, now or later. */
-  helloReceived(hello: Hello, now: number): void;
-  /** Dialer: the handshake is complete. */
-  welcomeReceived(welcome: Welcome): void;
-  /** The peer opens a stream. Answer with `attach` or `refuse`. */
-  openReceived(id: number, open: Open, now: number): void;
-  /** Dialer: the acceptor takes nothing new and ends the connection `graceMs` from now. It may be told more than once. */
-  noticeReceived(error: TrunklineError, graceMs: number, now: number): void;
-  /** The connection ended, for this reason; every attachment has been told. Called once. */
-  connectionEnded(error: TrunklineError): void;
-}
-
-export interface ConnectionOptions {
-  role: Role;
-  /** What we announce and enforce. */
-  limits: Limits;
-  handshakeTimeoutMs?: number | undefined;
-  /** Whoever wants to know how much of what the peer sends does something. */
-  meter?: FrameMeter | undefined;
-  now: number;
-  /** Set to test what happens when the ids run out. */
-  firstLocalId?: number | undefined;
-}
-
-const UNTIMED_PING = new Uint8Array(8);
-const MAX_UNREAD_PINGS = 2;
+export type { ConnectionOptions, ConnectionOwner };
 
 /**
  * dialer:    waiting ──receive WELCOME──> open ──> ended
  * acceptor:  waiting ──receive HELLO──> deciding ──welcome()──> open ──> ended
  */
 type State =
-  | { kind: 'waiting'; deadline: number }
-  | { kind: 'deciding'; deadline: number; held: HeldInput }
-  | { kind: 'open'; keepAlive: KeepAlive }
+  | { kind: 'waiting'; watch: HandshakeTimeout }
+  | { kind: 'deciding'; watch: HandshakeTimeout; held: HeldInput }
+  | { kind: 'open'; watch: Pings }
   | { kind: 'ended'; error: TrunklineError };
 
 /**
@@ -72,16 +36,11 @@ export class ConnectionCore {
   private peer: Readonly<Limits> = LIMITS_BEFORE_HANDSHAKE;
   private readonly table: StreamTable;
   private readonly outbox = new Outbox();
+  private readonly pings = new Pings(this.outbox);
   private readonly decoder: FrameDecoder;
   private unknownFrames = 0;
-  private takenMessages = 0;
-  /** Pings in a row at which nothing had been taken of what waited since the last one. */
-  private unreadPings = 0;
-  private takenAtPing = 0;
   /** Called whenever there may be something new to send or a new deadline: wakes whoever drives this connection. */
   onOutput: () => void = () => {};
-  /** Only for who asks for round trips: a relay's connections, of which there are many, keep no such thing. */
-  private pingTimes: PingTimes | undefined;
   onRoundTrip: (roundTrip: RoundTrip) => void = () => {};
   /** Dialer: the acceptor wants a newer token within so many milliseconds. Acceptor: here it is. */
   onTokenRequest: (expiresInMs: number) => void = () => {};
@@ -94,7 +53,7 @@ export class ConnectionCore {
     this.role = options.role;
     this.table = new StreamTable(options.role, options.firstLocalId);
     this.decoder = new FrameDecoder(options.limits.maxFrameBytes, options.limits.maxMessageBytes);
-    this.state = { kind: 'waiting', deadline: options.now + (options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS) };
+    this.state = { kind: 'waiting', watch: new HandshakeTimeout(options.now, options.handshakeTimeoutMs) };
   }
 
   get limits(): Readonly<Limits> {
@@ -144,13 +103,11 @@ export class ConnectionCore {
   }
 
   /** Acceptor: the answer to HELLO. What came behind the HELLO is dealt with now. */
-  welcome(answer: Omit<Welcome, 'version' | 'limits'>, now: number): void {
+  welcome(answer: Answer, now: number): void {
     if (this.state.kind !== 'deciding') return;
     const held = this.state.held;
-    this.state = { kind: 'open', keepAlive: new KeepAlive(answer.heartbeat, true, now) };
-    this.outbox.scheduler.queueControl(
-      encodeWelcome({ version: PROTOCOL_VERSION, limits: this.options.limits, ...answer }),
-    );
+    this.openWith(answer.heartbeat, now);
+    this.outbox.scheduler.queueControl(buildWelcome(this.options.limits, answer));
     for (const decoded of held) if (this.isOpen) this.handle(decoded, now);
     this.onOutput();
   }
@@ -163,7 +120,7 @@ export class ConnectionCore {
    */
   receive(bytes: Uint8Array, now: number, isLast = true): void {
     if (this.state.kind === 'ended') return;
-    if (this.state.kind === 'open') this.state.keepAlive.heard(now);
+    this.pings.heard(now);
     const decoded = this.decoder.decode(bytes, isLast);
     this.unknownFrames += decoded.unknown;
     if (decoded.unknown > 0 || bytes.length === 0) this.receiveNothing(Math.max(1, decoded.unknown), now);
@@ -186,59 +143,24 @@ export class ConnectionCore {
   }
 
   advance(now: number): void {
-    switch (this.state.kind) {
-      case 'waiting':
-      case 'deciding':
-        if (now >= this.state.deadline)
-          this.fail(new TrunklineError('HANDSHAKE_TIMEOUT', 'no complete handshake in time'));
-        return;
-      case 'open':
-        this.keepAlive(this.state.keepAlive, now);
-        return;
-      case 'ended':
-    }
-  }
-
-  private keepAlive(keepAlive: KeepAlive, now: number): void {
-    if (keepAlive.isDead(now)) {
-      this.fail(new TrunklineError('CONNECTION_LOST', 'nothing was heard from the peer past the ping deadline'));
-    } else if (keepAlive.takePingDue(now)) {
-      if (this.isUnread()) return this.fail(new TrunklineError('CONNECTION_LOST', 'the peer reads nothing'));
-      this.outbox.scheduler.queueControl(encodePing(this.pingTimes?.next(now).payload ?? UNTIMED_PING));
-    }
-  }
-
-  /** What waits has waited for two intervals: whatever the peer says meanwhile, it does not read. */
-  private isUnread(): boolean {
-    const isStuck = this.hasOutput && this.takenMessages === this.takenAtPing;
-    this.takenAtPing = this.takenMessages;
-    this.unreadPings = isStuck ? this.unreadPings + 1 : 0;
-    return this.unreadPings >= MAX_UNREAD_PINGS;
+    const error = this.state.kind === 'ended' ? undefined : this.state.watch.advance(now);
+    if (error !== undefined) this.fail(error);
   }
 
   /** Asks for a round trip; its sequence comes back with the time in `onRoundTrip`, if it does. From now on all are timed. */
   ping(now: number): number {
-    this.pingTimes ??= new PingTimes();
-    const { sequence, payload } = this.pingTimes.next(now);
-    this.send(encodePing(payload));
+    const { sequence, frame } = this.pings.timed(now);
+    this.send(frame);
     return sequence;
   }
 
   /** This side does not read: that nothing was heard says nothing. */
   inputWithheld(now: number): void {
-    if (this.state.kind === 'open') this.state.keepAlive.heard(now);
+    this.pings.heard(now);
   }
 
   nextDeadline(): number {
-    switch (this.state.kind) {
-      case 'waiting':
-      case 'deciding':
-        return this.state.deadline;
-      case 'open':
-        return this.state.keepAlive.nextDeadline();
-      case 'ended':
-        return Number.POSITIVE_INFINITY;
-    }
+    return this.state.kind === 'ended' ? Number.POSITIVE_INFINITY : this.state.watch.nextDeadline();
   }
 
   // ── output ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -254,7 +176,6 @@ export class ConnectionCore {
 
   /** The next message for the transport, if any. After the connection ended, its GOAWAY comes out and then nothing. */
   takeMessage(): Message | undefined {
-    this.takenMessages++;
     return this.outbox.takeMessage();
   }
 
@@ -403,7 +324,7 @@ export class ConnectionCore {
   }
 
   private dispatch(frame: Frame, now: number): void {
-    if (this.state.kind === 'waiting') return this.dispatchHandshake(frame, now);
+    if (this.state.kind === 'waiting') return this.dispatchHandshake(this.state.watch, frame, now);
     switch (frame.type) {
       case 'HELLO':
       case 'WELCOME':
@@ -411,11 +332,9 @@ export class ConnectionCore {
       case 'GOAWAY':
         return this.dispatchGoaway(TrunklineError.fromPayload(frame.error), frame.graceMs, now);
       case 'PING':
-        this.options.meter?.tunnelFrame('PING', now);
-        return this.outbox.scheduler.queueReply(encodePong(frame.payload));
       case 'PONG':
-        this.options.meter?.tunnelFrame('PONG', now);
-        return this.receivePong(frame.payload, now);
+        this.options.meter?.tunnelFrame(frame.type, now);
+        return this.dispatchPing(frame, now);
       case 'TOKEN':
         this.options.meter?.tunnelFrame('TOKEN', now);
         return this.dispatchToken(frame, now);
@@ -432,32 +351,29 @@ export class ConnectionCore {
     attachment?.receive(frame, now);
   }
 
-  private receivePong(payload: Uint8Array, now: number): void {
-    const roundTrip = this.pingTimes?.answered(payload, now);
+  private dispatchPing(frame: Frame & { type: 'PING' | 'PONG' }, now: number): void {
+    const roundTrip = this.pings.receive(frame, now);
     if (roundTrip !== undefined) this.onRoundTrip(roundTrip);
   }
 
-  /** R20, R21: the first frame of each side. */
-  private dispatchHandshake(frame: Frame, now: number): void {
-    if (this.role === 'acceptor' && frame.type === 'HELLO') {
-      checkVersion(frame.hello.version);
-      this.peer = frame.hello.limits;
-      this.outbox.open(this.peer);
-      const deadline = this.nextDeadline();
-      this.state = { kind: 'deciding', deadline, held: new HeldInput() };
-      this.owner.helloReceived(frame.hello, now);
-    } else if (this.role === 'dialer' && frame.type === 'WELCOME') {
-      checkVersion(frame.welcome.version);
-      this.peer = frame.welcome.limits;
-      this.outbox.open(this.peer);
-      this.state = { kind: 'open', keepAlive: new KeepAlive(frame.welcome.heartbeat, false, now) };
-      for (const attachment of [...this.table.values()]) attachment.limitsKnown(this.peer);
-      this.owner.welcomeReceived(frame.welcome);
-    } else if (frame.type === 'GOAWAY') {
-      this.end(TrunklineError.fromPayload(frame.error));
+  private dispatchHandshake(watch: HandshakeTimeout, frame: Frame, now: number): void {
+    const first = checkFirst(frame, this.role);
+    if (first.type === 'GOAWAY') return this.end(TrunklineError.fromPayload(first.error));
+    this.peer = first.type === 'HELLO' ? first.hello.limits : first.welcome.limits;
+    this.outbox.open(this.peer);
+    if (first.type === 'HELLO') {
+      this.state = { kind: 'deciding', watch, held: new HeldInput() };
+      this.owner.helloReceived(first.hello, now);
     } else {
-      throw new TrunklineError('PROTOCOL', `${frame.type} before the handshake`);
+      this.openWith(first.welcome.heartbeat, now);
+      for (const attachment of [...this.table.values()]) attachment.limitsKnown(this.peer);
+      this.owner.welcomeReceived(first.welcome);
     }
+  }
+
+  private openWith(heartbeat: Heartbeat, now: number): void {
+    this.pings.begin(heartbeat, this.role === 'acceptor', now);
+    this.state = { kind: 'open', watch: this.pings };
   }
 
   private dispatchGoaway(error: TrunklineError, graceMs: number | undefined, now: number): void {

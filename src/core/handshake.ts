@@ -1,9 +1,9 @@
 import { PROTOCOL_VERSION } from '../protocol/constants.js';
-import type { Decoded } from '../protocol/decode.js';
-import { encodeHello } from '../protocol/encode.js';
+import { encodeHello, encodeWelcome } from '../protocol/encode.js';
 import { TrunklineError } from '../protocol/errors.js';
-import type { Hello } from '../protocol/frames.js';
+import type { Frame, Hello, Welcome } from '../protocol/frames.js';
 import type { Limits } from '../protocol/limits.js';
+import type { Role } from './stream-table.js';
 
 /** Default deadline of the handshake, both sides. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -20,27 +20,43 @@ export function buildHello(limits: Limits, identity: Identity): Uint8Array {
   throw new TrunklineError('LIMIT_BYTES', `the token makes HELLO ${frame.length} bytes, over ${UNAUTHENTICATED_BYTES}`);
 }
 
-/** @throws TrunklineError PROTOCOL */
-export function checkVersion(version: number): void {
+/** What an acceptor's WELCOME says besides what is the same in all. */
+export type Answer = Omit<Welcome, 'version' | 'limits'>;
+
+export function buildWelcome(limits: Limits, answer: Answer): Uint8Array {
+  return encodeWelcome({ version: PROTOCOL_VERSION, limits, ...answer });
+}
+
+type FirstFrame = Frame & { type: 'HELLO' | 'WELCOME' | 'GOAWAY' };
+
+/** R20, R21: the first frame of the other side. @throws TrunklineError PROTOCOL for what cannot be, and for other versions */
+export function checkFirst(frame: Frame, role: Role): FirstFrame {
+  if (role === 'acceptor' && frame.type === 'HELLO') checkVersion(frame.hello.version);
+  else if (role === 'dialer' && frame.type === 'WELCOME') checkVersion(frame.welcome.version);
+  else if (frame.type !== 'GOAWAY') throw new TrunklineError('PROTOCOL', `${frame.type} before the handshake`);
+  return frame;
+}
+
+function checkVersion(version: number): void {
   if (version === PROTOCOL_VERSION) return;
   throw new TrunklineError('PROTOCOL', `protocol version ${version}; this side speaks version ${PROTOCOL_VERSION}`);
 }
 
-/** What came behind a HELLO that is still being decided on. */
-export class HeldInput {
-  private readonly messages: Decoded[] = [];
-  private bytes = 0;
+/** How long the handshake may take, the acceptor's decision included. */
+export class HandshakeTimeout {
+  private readonly deadline: number;
 
-  /** @throws TrunklineError LIMIT_BYTES past what may be held of somebody unknown */
-  hold(decoded: Decoded, messageBytes: number): void {
-    this.bytes += messageBytes;
-    if (this.bytes > UNAUTHENTICATED_BYTES) {
-      throw new TrunklineError('LIMIT_BYTES', `over ${UNAUTHENTICATED_BYTES} bytes before WELCOME`);
-    }
-    this.messages.push(decoded);
+  constructor(now: number, timeoutMs = HANDSHAKE_TIMEOUT_MS) {
+    this.deadline = now + timeoutMs;
   }
 
-  [Symbol.iterator](): Iterator<Decoded> {
-    return this.messages[Symbol.iterator]();
+  nextDeadline(): number {
+    return this.deadline;
+  }
+
+  /** Returns why the peer is given up, if it is. */
+  advance(now: number): TrunklineError | undefined {
+    if (now >= this.deadline) return new TrunklineError('HANDSHAKE_TIMEOUT', 'no complete handshake in time');
+    return undefined;
   }
 }

@@ -1,13 +1,7 @@
+import { DEFAULT_LIMITS } from '../protocol/limits.js';
 import type { StreamCore } from './stream.js';
-
-/** What there is room for now. */
-export interface Room {
-  /** There is a connection, and it takes what is opened. */
-  isReady: boolean;
-  /** Its ids are all taken, and some will be free without anybody's doing. */
-  isFull: boolean;
-  maxPendingConnects: number;
-}
+import type { StreamDeadlines } from './stream-deadlines.js';
+import type { TunnelConnections } from './tunnel-connections.js';
 
 /** Streams that are to be opened: at once, or when there is a connection that takes them and room for one more. */
 export class OpenQueue {
@@ -16,13 +10,24 @@ export class OpenQueue {
   private readonly pendingConnects = new Set<StreamCore>();
 
   constructor(
-    private readonly room: () => Room,
+    private readonly connections: TunnelConnections,
+    private readonly deadlines: StreamDeadlines,
     /** Opens it; returns false when that could not be done and the stream has failed. */
     private readonly start: (stream: StreamCore) => boolean,
   ) {}
 
-  get waitingCount(): number {
-    return this.waiting.size;
+  /** The peer allows one more. Those that linger will be free without anybody's doing. */
+  get hasRoom(): boolean {
+    return this.openCount - this.deadlines.lingeringCount < this.connections.peerLimits.maxStreams;
+  }
+
+  /** Streams that have an id, or will ask for one. */
+  private get openCount(): number {
+    return this.localStreamCount + this.waiting.size + this.deadlines.suspensions.withoutPlaceCount;
+  }
+
+  private get localStreamCount(): number {
+    return this.connections.current?.localStreamCount ?? 0;
   }
 
   add(stream: StreamCore): void {
@@ -33,7 +38,7 @@ export class OpenQueue {
   /** Room may have become free. */
   advance(): void {
     for (const stream of this.waiting) {
-      if (!this.room().isReady) return;
+      if (!this.connections.takesFirstOpens) return;
       if (this.mustWait(stream)) continue;
       this.waiting.delete(stream);
       this.open(stream);
@@ -56,8 +61,19 @@ export class OpenQueue {
   }
 
   private mustWait(stream: StreamCore): boolean {
-    const { isReady, isFull, maxPendingConnects } = this.room();
-    if (!isReady || isFull) return true;
-    return stream.target.kind === 'connect' && this.pendingConnects.size >= maxPendingConnects;
+    if (!this.connections.takesFirstOpens || this.isFull) return true;
+    return stream.target.kind === 'connect' && this.pendingConnects.size >= this.maxPendingConnects;
+  }
+
+  /** All ids are taken, and some will be free without anybody's doing. */
+  private get isFull(): boolean {
+    const { maxStreams } = this.connections.peerLimits;
+    return this.localStreamCount >= maxStreams && this.deadlines.lingeringCount > 0;
+  }
+
+  /** Until the relay says otherwise, its defaults are assumed. */
+  private get maxPendingConnects(): number {
+    const { current, peerLimits } = this.connections;
+    return (current?.isOpen ? peerLimits : DEFAULT_LIMITS).maxPendingConnects;
   }
 }

@@ -20,6 +20,7 @@ export class Outbox {
   readonly scheduler = new Scheduler();
   private state: State = { kind: 'limited', sentBytes: 0 };
   private peer: Readonly<Limits> = LIMITS_BEFORE_HANDSHAKE;
+  private takes = 0;
 
   get hasOutput(): boolean {
     return this.state.kind === 'ended' ? this.state.last !== undefined : !this.scheduler.isIdle;
@@ -29,6 +30,11 @@ export class Outbox {
     return this.state.kind !== 'ended' && this.scheduler.hasLittle;
   }
 
+  /** How often the transport has come for a message. */
+  get takenCount(): number {
+    return this.takes;
+  }
+
   /** The peer is known, and takes this much. */
   open(peer: Limits): void {
     this.peer = peer;
@@ -36,6 +42,7 @@ export class Outbox {
   }
 
   takeMessage(): Message | undefined {
+    this.takes++;
     if (this.state.kind === 'ended') return this.takeLast(this.state);
     const message = this.scheduler.takeMessage(this.peer.maxFrameBytes, this.roomBytes);
     if (this.state.kind === 'limited') this.state.sentBytes += message === undefined ? 0 : messageBytes(message);

@@ -3,11 +3,11 @@ import { type ErrorPayload, TrunklineError, toErrorPayload } from '../protocol/e
 import type { Accept, Offer, Open, Progress, Reopen, StreamFrame, Target } from '../protocol/frames.js';
 import type { Json } from '../protocol/meta.js';
 import type { ConnectionCore } from './connection.js';
-import { Continuation, unknownStream } from './continuation.js';
+import { unknownStream } from './continuation.js';
 import { LastWord } from './last-word.js';
 import { ReceiveHalf } from './receive-half.js';
-import { ReopenTarget } from './reopen-target.js';
 import { SendHalf } from './send-half.js';
+import { StreamHandshake } from './stream-handshake.js';
 import { NO_KEEPER, type StreamKeeper } from './stream-keeper.js';
 import type { StreamEvent, StreamOptions } from './stream-options.js';
 import { type PlacedStream, type Stage, StreamPlace } from './stream-place.js';
@@ -29,8 +29,7 @@ export class StreamCore implements PlacedStream {
   private phase: StreamPhase = 'new';
   private place: StreamPlace | undefined;
   private readonly keeper: StreamKeeper;
-  private readonly continuation: Continuation | undefined;
-  private readonly reopenTarget: ReopenTarget;
+  private readonly handshake: StreamHandshake;
   private readonly lastWord: LastWord;
   /** The application has been told of the suspension, and not yet of its end. */
   private isShownSuspended = false;
@@ -44,11 +43,9 @@ export class StreamCore implements PlacedStream {
     this.uid = options.uid;
     this.isInitiator = options.isInitiator;
     this.keeper = options.keeper ?? NO_KEEPER;
-    this.reopenTarget = new ReopenTarget(options.target);
     this.lastWord = new LastWord(options.isInitiator);
     this.receiving = new ReceiveHalf(options.window, earlyWindowBytes);
-    if (options.key) this.continuation = new Continuation(options.key, this.sending, this.receiving);
-    else this.sending.stopRetaining();
+    this.handshake = new StreamHandshake(options, this.sending, this.receiving);
   }
 
   get target(): Target {
@@ -108,7 +105,7 @@ export class StreamCore implements PlacedStream {
 
   /** Sends the first OPEN. @throws TrunklineError when the connection cannot take it */
   openOn(connection: ConnectionCore): void {
-    const place = this.openPlace(connection, 'opening', this.describe(this.target));
+    const place = this.openPlace(connection, 'opening', this.handshake.open(this.receiving.announce()));
     this.move('send OPEN');
     if (connection.isOpen) place.limitsKnown(connection.peerLimits);
     place.wake();
@@ -130,9 +127,7 @@ export class StreamCore implements PlacedStream {
     this.fruitlessReopens++;
     // A name is asked for anew: nothing of its earlier listen stream counts.
     if (this.target.kind === 'listen') this.receiving = new ReceiveHalf(this.options.window, 0);
-    const resume = this.continuation?.reopen();
-    const again = this.describe(this.reopenTarget.next(waitMs));
-    this.openPlace(connection, 'reopening', { ...again, ...(resume && { resume }) });
+    this.openPlace(connection, 'reopening', this.handshake.openAgain(this.receiving.announce(), waitMs));
   }
 
   /**
@@ -143,7 +138,7 @@ export class StreamCore implements PlacedStream {
     const resume = this.takeReopen(open.resume, open.credit);
     this.leavePlace();
     const place = this.takePlace(connection, id);
-    place.reply((on) => encodeAccept(on, { ...this.answer(), resume }));
+    place.reply((on) => encodeAccept(on, { ...this.handshake.accept(this.receiving.announce()), resume }));
     this.goLive(null);
   }
 
@@ -152,17 +147,9 @@ export class StreamCore implements PlacedStream {
    * @throws TrunklineError RESUME_UNKNOWN or PROTOCOL, and nothing has changed; or what the connection says
    */
   acceptAgainOn(connection: ConnectionCore, offer: Offer): void {
-    const resume = this.isAnswerUnheard(offer) ? undefined : this.takeOffer(offer);
+    const resume = this.handshake.isAnswerUnheard(offer, this.phase) ? undefined : this.takeOffer(offer);
     this.leavePlace();
-    this.openPlace(connection, 'reopening', {
-      ...this.describe({ kind: 'accept', offerId: offer.id }),
-      ...(resume && { resume }),
-    });
-  }
-
-  /** The relay never had our answer, and offers the same connect again: there is nothing yet to be carried on. */
-  private isAnswerUnheard({ key, resume }: Offer): boolean {
-    return this.phase === 'opening' && resume === undefined && key !== undefined && key === this.continuation?.secret;
+    this.openPlace(connection, 'reopening', this.handshake.acceptAgain(this.receiving.announce(), offer, resume));
   }
 
   /** While our last answer has come to nothing, the relay offers the same re-open again. */
@@ -191,14 +178,9 @@ export class StreamCore implements PlacedStream {
   accept(extra: Partial<Accept> = {}): void {
     if (this.isClosed) return;
     this.move('send ACCEPT');
-    this.place?.send((id) => encodeAccept(id, { ...this.answer(), ...extra }));
+    this.place?.send((id) => encodeAccept(id, { ...this.handshake.accept(this.receiving.announce()), ...extra }));
     this.acknowledgeEnd();
     this.place?.wake();
-  }
-
-  private answer(): Accept {
-    const { meta, returnId } = this.options;
-    return { credit: this.receiving.announce(), meta, endpoint: returnId };
   }
 
   /** The bytes stay the caller's until `drained`. */
@@ -269,7 +251,7 @@ export class StreamCore implements PlacedStream {
     const wasLingering = this.isLingering;
     this.move(`receive ${frame.type}`);
     if (!wasLingering) this.handle(frame, now);
-    else if (frame.type === 'ACCEPT') this.learn(frame.accept);
+    else if (frame.type === 'ACCEPT') this.handshake.learn(frame.accept, this.sending);
     else if (this.phase === 'closed') this.answerLast();
   }
 
@@ -314,16 +296,10 @@ export class StreamCore implements PlacedStream {
 
   private receiveAccept(accept: Accept): void {
     (this.place as StreamPlace).stage = 'live';
-    this.learn(accept);
+    this.handshake.learn(accept, this.sending);
     this.sending.raiseCredit(accept.credit);
     this.emit({ type: 'opened', meta: accept.meta });
     this.place?.wake();
-  }
-
-  /** What the first answer says of how this stream can be opened again. */
-  private learn(accept: Accept): void {
-    this.reopenTarget.learn(accept);
-    if (this.isInitiator && !this.reopenTarget.isKnown) this.sending.stopRetaining();
   }
 
   /** A relay that goes away takes nothing new: that costs a pause. */
@@ -335,9 +311,7 @@ export class StreamCore implements PlacedStream {
   // ── carried on ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   get isResumable(): boolean {
-    if (this.target.kind === 'listen') return true;
-    const isAgreed = !this.isInitiator || this.reopenTarget.isKnown || this.phase === 'opening';
-    return this.continuation !== undefined && isAgreed;
+    return this.handshake.isResumable(this.phase);
   }
 
   private suspend(error: TrunklineError): void {
@@ -360,7 +334,7 @@ export class StreamCore implements PlacedStream {
 
   /** Believes a re-open, or says no to it; then goes on from what the other end holds. */
   private takeReopen(reopen: Reopen | undefined, credit: number, mayRepeat = false): Progress {
-    const { continuation } = this;
+    const { continuation } = this.handshake;
     if (continuation === undefined || this.phase === 'closed') throw unknownStream();
     if (continuation.follow(reopen, credit, mayRepeat) && !this.isClosed) this.emit({ type: 'delivered' });
     return continuation.answer();
@@ -375,28 +349,21 @@ export class StreamCore implements PlacedStream {
     this.releasePlace();
     const error = TrunklineError.fromPayload(frame.error);
     // The offer that was accepted again is gone, and the client with it; it will ask again, if it lives.
-    if (!this.isInitiator || this.reopenTarget.mayAskAgain(error, this.isResumable)) this.keeper.suspended(this);
+    if (!this.isInitiator || this.handshake.mayAskAgain(error, this.phase)) this.keeper.suspended(this);
     // Of one that lingers, nothing is left at the other end: it knows that this one is over, and `fail` tells nobody.
     else this.fail(error);
   }
 
   private receiveAcceptAgain(accept: Accept): void {
     try {
-      if (!this.lastWord.isReset) this.takeAnswer(accept);
+      if (!this.lastWord.isReset && this.handshake.takeAnswer(accept, this.phase, this.sending))
+        this.emit({ type: 'delivered' });
     } catch (error) {
       return this.rejectAnswer(error as TrunklineError);
     }
-    if (!this.reopenTarget.isKnown) this.learn(accept);
+    if (!this.handshake.isKnown) this.handshake.learn(accept, this.sending);
     (this.place as StreamPlace).stage = 'live';
     this.goLive(accept.meta);
-  }
-
-  /** @throws TrunklineError RESUME_UNKNOWN or PROTOCOL when the other end is not what it has to be */
-  private takeAnswer({ resume, credit }: Accept): void {
-    const isNewToOther = this.phase === 'opening' && resume === undefined;
-    if (this.target.kind === 'listen' || isNewToOther) this.sending.goOnFrom(0, false, credit);
-    else if (!this.isInitiator) this.sending.raiseCredit(credit);
-    else if (this.continuation?.followAnswer(resume, credit)) this.emit({ type: 'delivered' });
   }
 
   /** The stream is over, here and there. */
@@ -452,12 +419,6 @@ export class StreamCore implements PlacedStream {
     this.place = new StreamPlace(connection, this, 'live');
     this.place.take(id);
     return this.place;
-  }
-
-  private describe(target: Target): Open {
-    const open = { uid: this.uid, credit: this.receiving.announce(), meta: this.options.meta, target };
-    if (this.continuation === undefined || target.kind === 'resume') return open;
-    return { ...open, key: this.continuation.secret };
   }
 
   // ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,12 +1,12 @@
-import { TrunklineError, toErrorPayload, toTrunklineError } from '../protocol/errors.js';
-import type { Offer, Open, Target } from '../protocol/frames.js';
-import { DEFAULT_LIMITS, type Limits } from '../protocol/limits.js';
+import { TrunklineError, toTrunklineError } from '../protocol/errors.js';
+import type { Open, Target } from '../protocol/frames.js';
+import type { Limits } from '../protocol/limits.js';
 import type { Json } from '../protocol/meta.js';
 import { AcceptedConnections } from './accepted-connections.js';
+import { AcceptedStreams, type AcceptedStreamsTunnel, usedUp } from './accepted-streams.js';
 import type { ConnectionCore } from './connection.js';
-import { unknownStream } from './continuation.js';
 import { DialedConnections } from './dialed-connections.js';
-import { OpenQueue, type Room } from './open-queue.js';
+import { OpenQueue } from './open-queue.js';
 import { ResumeKey } from './resume-key.js';
 import { StreamCore, type StreamEvent } from './stream.js';
 import { StreamDeadlines } from './stream-deadlines.js';
@@ -25,27 +25,23 @@ interface Origin {
   returnId?: string | undefined;
 }
 
-function usedUp(): TrunklineError {
-  return new TrunklineError('LIMIT_STREAMS', 'this tunnel is for one stream');
-}
-
 /**
  * An endpoint's tunnel: its streams, and who of them is on which of its connections. Events are queued and taken by the
  * driver after each step, so that no application code runs inside the core.
  *
  *   connections   which there are, and what becomes of the tunnel without one
  *   opening       who may be opened now, and who waits
+ *   accepted      those that somebody else opened, and may open again
  *   deadlines     until when a stream without a place is waited for
  */
 export class TunnelCore<Connections extends TunnelConnections = TunnelConnections>
-  implements StreamKeeper, ConnectionsUser
+  implements StreamKeeper, ConnectionsUser, AcceptedStreamsTunnel
 {
   readonly connections: Connections;
   private readonly opening: OpenQueue;
   private readonly deadlines: StreamDeadlines;
   private readonly streams = new Set<StreamCore>();
-  /** Those that somebody else opened, for their initiators to find again. */
-  private readonly accepted = new Map<string, StreamCore>();
+  private readonly accepted: AcceptedStreams;
   private events: TunnelEvent[] = [];
   private readonly unusedDeadline: UnusedDeadline;
 
@@ -54,12 +50,10 @@ export class TunnelCore<Connections extends TunnelConnections = TunnelConnection
     connect: (user: ConnectionsUser) => Connections,
   ) {
     this.connections = connect(this);
+    this.accepted = new AcceptedStreams(this.connections, this);
     this.unusedDeadline = new UnusedDeadline(options.mode ?? 'multi', options.idleTimeoutMs ?? 0);
-    this.opening = new OpenQueue(
-      () => this.room(),
-      (stream) => this.start(stream, this.connection),
-    );
     this.deadlines = new StreamDeadlines(options.resumeWindowMs, options.random);
+    this.opening = new OpenQueue(this.connections, this.deadlines, (stream) => this.start(stream, this.connection));
   }
 
   /** The connection that carries what is opened now. */
@@ -171,7 +165,7 @@ export class TunnelCore<Connections extends TunnelConnections = TunnelConnection
     this.streams.delete(stream);
     this.opening.remove(stream);
     this.deadlines.remove(stream);
-    if (this.accepted.get(stream.uid) === stream) this.accepted.delete(stream.uid);
+    this.accepted.remove(stream);
     this.opening.advance();
     this.connections.leaveEmpty();
     this.noteIfUnused();
@@ -205,8 +199,7 @@ export class TunnelCore<Connections extends TunnelConnections = TunnelConnection
    * word was lost.
    */
   private awaitLastWords(): void {
-    for (const stream of this.accepted.values()) {
-      if (!stream.isLingering || !stream.isSuspended) continue;
+    for (const stream of this.accepted.unheard()) {
       this.deadlines.remove(stream);
       this.deadlines.lingers(stream, this.options.now());
     }
@@ -214,7 +207,7 @@ export class TunnelCore<Connections extends TunnelConnections = TunnelConnection
 
   /** Who opened here a stream that the peer does not have any more will not come back for it. Ours are asked for, and refused. */
   forgotten(): void {
-    for (const stream of [...this.accepted.values()]) stream.fail(unknownStream());
+    this.accepted.forget();
   }
 
   finished(error: TrunklineError): void {
@@ -226,49 +219,19 @@ export class TunnelCore<Connections extends TunnelConnections = TunnelConnection
   }
 
   openReceived(connection: ConnectionCore, id: number, open: Open): void {
-    switch (open.target.kind) {
-      case 'plain':
-        return this.take(connection, id, open);
-      case 'resume':
-        return this.resume(connection, id, open);
-      default:
-        connection.refuse(id, {
-          code: 'FORBIDDEN',
-          reason: `this side is no relay: it does not know the target ${open.target.kind}`,
-        });
-    }
+    this.accepted.openReceived(connection, id, open);
   }
 
-  /** One that was opened before, and whose answer was never seen, is here already. */
-  private take(connection: ConnectionCore, id: number, open: Open): void {
-    const known = this.accepted.get(open.uid);
-    if (known?.currentPhase === 'incoming' && open.resume) this.forgetUnanswered(known);
-    else if (known) return this.resume(connection, id, open);
-    else if (this.unusedDeadline.isUsedUp) return connection.refuse(id, toErrorPayload(usedUp()));
-    const { uid, target, key } = open;
+  // ── AcceptedStreamsTunnel ────────────────────────────────────────────────────────────────────────────────────────
+
+  get isUsedUp(): boolean {
+    return this.unusedDeadline.isUsedUp;
+  }
+
+  createIncoming({ uid, target, key }: Open): StreamCore {
     const { returnId } = this.connections;
     const carriedOn = key === undefined || returnId === undefined ? {} : { secret: key, returnId };
-    const stream = this.createStream({ uid, target, meta: null, isIncoming: true, ...carriedOn });
-    if (stream.isResumable) this.accepted.set(uid, stream);
-    stream.placeOn(connection, id, open);
-    this.tell({ type: 'incoming', stream, meta: open.meta });
-  }
-
-  /** The application has not taken it, and its initiator begins anew, as after a connection that is lost. */
-  private forgetUnanswered(stream: StreamCore): void {
-    stream.leavePlace();
-    stream.fail(new TrunklineError('CONNECTION_LOST', 'it was opened again on another connection'));
-  }
-
-  private resume(connection: ConnectionCore, id: number, open: Open): void {
-    try {
-      const stream = this.accepted.get(open.uid);
-      if (stream === undefined || stream.currentPhase === 'incoming') throw unknownStream();
-      stream.resumeOn(connection, id, open);
-    } catch (error) {
-      connection.refuse(id, toErrorPayload(toTrunklineError(error, 'INTERNAL')));
-    }
-    this.connections.leaveEmpty();
+    return this.createStream({ uid, target, meta: null, isIncoming: true, ...carriedOn });
   }
 
   // ── streams of this side ─────────────────────────────────────────────────────────────────────────────────────────
@@ -294,38 +257,15 @@ export class TunnelCore<Connections extends TunnelConnections = TunnelConnection
   private refusalOf({ offer }: OpenOptions): TrunklineError | undefined {
     const { endReason } = this.connections;
     if (endReason !== undefined) return endReason.clone();
-    if (this.unusedDeadline.isUsedUp) return usedUp();
-    if (offer && this.acceptAgain(offer.listener, offer.offer))
+    if (this.isUsedUp) return usedUp();
+    if (offer && this.accepted.acceptAgain(offer.listener, offer.offer))
       return new TrunklineError('CANCELED', 'that stream is here already');
-    const { maxStreams } = this.peerLimits;
-    // Those that linger will be free without anybody's doing.
-    const staying = this.openCount - this.deadlines.lingeringCount;
-    if (staying < maxStreams || this.giveUpIfAny(this.deadlines.suspensions.ownLingering())) return undefined;
-    return new TrunklineError('LIMIT_STREAMS', `the peer allows ${maxStreams} streams on one tunnel`);
-  }
-
-  /** Streams that have an id, or will ask for one. */
-  private get openCount(): number {
-    const { waitingCount } = this.opening;
-    return this.localStreamCount + waitingCount + this.deadlines.suspensions.withoutPlaceCount;
-  }
-
-  private get localStreamCount(): number {
-    return this.connection?.localStreamCount ?? 0;
-  }
-
-  private room(): Room {
-    const isAtLimit = this.localStreamCount >= this.peerLimits.maxStreams;
-    return {
-      isReady: this.connections.takesFirstOpens,
-      isFull: isAtLimit && this.deadlines.lingeringCount > 0,
-      // Until the relay says otherwise, its defaults are assumed.
-      maxPendingConnects: (this.connection?.isOpen ? this.peerLimits : DEFAULT_LIMITS).maxPendingConnects,
-    };
+    if (this.opening.hasRoom || this.giveUpIfAny(this.deadlines.suspensions.ownLingering())) return undefined;
+    return new TrunklineError('LIMIT_STREAMS', `the peer allows ${this.peerLimits.maxStreams} streams on one tunnel`);
   }
 
   private acceptOn(stream: StreamCore, connection: ConnectionCore | undefined): void {
-    if (connection !== undefined) this.accepted.set(stream.uid, stream);
+    if (connection !== undefined) this.accepted.add(stream);
     this.start(stream, connection);
   }
 
@@ -364,25 +304,10 @@ export class TunnelCore<Connections extends TunnelConnections = TunnelConnection
 
   private observe(stream: StreamCore, event: StreamEvent): void {
     if (event.type === 'refuse') throw new TrunklineError('PROTOCOL', 'REFUSE at an endpoint');
-    if (event.type === 'offer' && this.acceptAgain(stream, event.offer)) return;
+    // The application has that stream already, and is not asked.
+    if (event.type === 'offer' && this.accepted.acceptAgain(stream, event.offer)) return;
     this.tell({ type: 'stream', stream, event });
     if (event.type === 'opened') this.opening.answered(stream);
-  }
-
-  /** A client that never saw its ACCEPT connects again: the application has that stream already, and is not asked. */
-  private acceptAgain(listener: StreamCore, offer: Offer): boolean {
-    const stream = this.accepted.get(offer.uid);
-    const { connection } = listener;
-    if (stream === undefined || connection === undefined) return false;
-    try {
-      stream.acceptAgainOn(connection, offer);
-    } catch (error) {
-      // It may have left its place already.
-      if (stream.isSuspended) this.suspended(stream);
-      listener.refuse(offer.id, toErrorPayload(error));
-    }
-    this.connections.leaveEmpty();
-    return true;
   }
 }
 

@@ -66,7 +66,7 @@ export class DialedTunnel extends Tunnel {
     const isWanted = (): boolean => count === this.dialCount && this.state !== 'closed';
     void this.takeToken(this.renewToken).then(
       (token) => {
-        if (isWanted()) this.dialWith(dial, token);
+        if (isWanted()) this.dialWithNewer(dial, token);
       },
       (error: TrunklineError) => {
         if (isWanted()) this.tokenFailed(error);
@@ -89,6 +89,14 @@ export class DialedTunnel extends Tunnel {
         .then((token) => (isToken(token) ? resolve(token) : fail(new TypeError('a token is a text'))), fail)
         .finally(cancel);
     });
+  }
+
+  private dialWithNewer(dial: Dial, token: string): void {
+    try {
+      this.dialWith(dial, token);
+    } catch (error) {
+      this.tokenFailed(toTrunklineError(error, 'UNAUTHENTICATED'));
+    }
   }
 
   /** Without one nothing is dialed. The first time that is the end; later there may be one when it is tried again. */

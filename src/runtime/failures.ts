@@ -48,6 +48,17 @@ export function reportFailure(
   else if (!outcome.wasAsked) warn(what, error);
 }
 
+/** What an application's listener throws is thrown where it can be seen, and keeps nobody else from being told. */
+export function runListener(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
 export function warn(what: string, error: Error & { code?: string }): void {
   console.warn(
     `trunkline: ${what}: ${error.code ?? error.name}: ${error.message} (no 'error' listener was there to tell)`,

@@ -45,16 +45,23 @@ export interface ResolvedTunnelOptions {
   highWaterMarkBytes: number | undefined;
 }
 
-/** @throws RangeError naming the option that is out of range, TypeError for two that contradict each other */
+/** @throws RangeError naming the option that is out of range, TypeError for a token that is none and for two that contradict each other */
 export function resolveTunnelOptions(options: TunnelOptions): ResolvedTunnelOptions {
   const limits = resolveLimits(options.limits);
   const { token, handshakeTimeoutMs, highWaterMarkBytes, idleTimeoutMs = 0 } = options;
   const resumeWindowMs = resolveResumeWindow(options);
+  assertToken(token);
   assertWhole('handshakeTimeoutMs', handshakeTimeoutMs ?? 1, 1);
   assertWhole('highWaterMarkBytes', highWaterMarkBytes ?? 0);
   assertWhole('idleTimeoutMs', idleTimeoutMs);
   const window = resolveWindow(options, limits.earlyWindowBytes);
   return { token, limits, window, handshakeTimeoutMs, resumeWindowMs, idleTimeoutMs, highWaterMarkBytes };
+}
+
+/** A promise that was not awaited would be no token at all. */
+function assertToken(token: unknown): void {
+  if (token === undefined || typeof token === 'string' || typeof token === 'function') return;
+  throw new TypeError(`token is a text, or a function that returns one or its promise, not ${String(token)}`);
 }
 
 function resolveResumeWindow({ resumeWindowMs, keepBrokenTunnelMs }: TunnelOptions): number {

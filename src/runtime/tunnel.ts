@@ -5,15 +5,21 @@ import { TrunklineError } from '../protocol/errors.js';
 import type { Target, TunnelMode } from '../protocol/frames.js';
 import { type Json, normalizeMeta } from '../protocol/meta.js';
 import { isNamePattern } from '../protocol/names.js';
-import type { Connection, ConnectionEnd } from '../transport/connection.js';
+import type { Connection } from '../transport/connection.js';
 import type { Clock } from './clock.js';
+import { type CreateStreamOptions, resolveCreateStreamOptions } from './create-stream-options.js';
 import { Driver } from './driver.js';
-import { Outcome, reportFailure } from './failures.js';
+import { EventPump } from './event-pump.js';
+import { Outcome, reportFailure, runListener } from './failures.js';
 import { type PresenceEvent, watchNames } from './name-watch.js';
 import { EventEmitter } from './node-stream.js';
 import { onLeave } from './page-lifecycle.js';
+import { TunnelDrivers } from './tunnel-drivers.js';
+import type { TunnelEvents } from './tunnel-events.js';
 import { assertWhole, type ResolvedTunnelOptions } from './tunnel-options.js';
 import { type StreamOwner, TunnelStream } from './tunnel-stream.js';
+
+export type { CreateStreamOptions };
 
 /** A stream that somebody else than a Duplex shows (a listener's own stream). @internal */
 export type StreamHandler = (event: StreamEvent) => void;
@@ -23,13 +29,6 @@ export type StreamHandler = (event: StreamEvent) => void;
  * `closed` in the end.
  */
 export type TunnelState = TunnelCore['stateName'];
-
-export interface CreateStreamOptions {
-  /** Any JSON value, shown to the peer as `stream.meta`. At most 8 KiB of JSON. */
-  meta?: unknown;
-  /** False: a lost connection ends the stream, and nothing is kept to be sent again. Default: as the tunnel. */
-  resume?: boolean | undefined;
-}
 
 /**
  * One lasting relation to a relay or another peer; carries every stream of this process to it, and outlives the
@@ -47,18 +46,13 @@ export abstract class Tunnel extends EventEmitter implements StreamOwner {
   readonly mode: TunnelMode;
   protected readonly core: TunnelCore;
   protected readonly options: ResolvedTunnelOptions;
-  private readonly drivers = new Map<ConnectionCore, Driver>();
+  private readonly drivers: TunnelDrivers;
+  private readonly pump: EventPump;
   private readonly openedOutcome = new Outcome<void>();
   private readonly closedOutcome = new Outcome<TrunklineError>();
   private readonly handlers = new Map<StreamCore, StreamHandler>();
   private stopLeaving = () => {};
-  private timer: { at: number; cancel: () => void } | undefined;
-  private isHandlingEvents = false;
   private streamsTold = false;
-  private hasPaused = false;
-  private lastRttMs: number | undefined;
-  /** Of connections that are over. */
-  private formerBytes = { sent: 0, received: 0 };
 
   /** @internal */
   protected constructor(core: TunnelCore, options: ResolvedTunnelOptions & { mode: TunnelMode }, clock: Clock) {
@@ -67,6 +61,8 @@ export abstract class Tunnel extends EventEmitter implements StreamOwner {
     this.core = core;
     this.options = options;
     this.mode = options.mode;
+    this.drivers = new TunnelDrivers(core, (end) => runListener(() => this.emit('connection.close', end)));
+    this.pump = new EventPump(core, clock, { handle: (event) => this.handle(event), done: () => this.afterEvents() });
   }
 
   /** @internal Nothing of it is left behind before this has been called. */
@@ -110,10 +106,7 @@ export abstract class Tunnel extends EventEmitter implements StreamOwner {
    * @throws TrunklineError LIMIT_BYTES when meta is too large; TypeError when it is no JSON value, or for an unknown option
    */
   createStream(options: CreateStreamOptions = {}, onAccepted?: (stream: TunnelStream) => void): TunnelStream {
-    const { meta, resume = true, ...unknown } = options;
-    const [stranger] = Object.keys(unknown);
-    // Somebody's meta, given without saying so, would be lost without a word.
-    if (stranger !== undefined) throw new TypeError(`createStream takes { meta, resume }, and not ${stranger}`);
+    const { meta, resume } = resolveCreateStreamOptions(options);
     const stream = this.openStream({ kind: 'plain' }, meta, undefined, { isMortal: !resume });
     if (onAccepted) stream.once('open', () => onAccepted(stream));
     return stream;
@@ -141,30 +134,26 @@ export abstract class Tunnel extends EventEmitter implements StreamOwner {
    *   when 32 are unanswered
    */
   async ping(): Promise<number> {
-    return this.openDriver().ping();
+    return this.drivers.current.ping();
   }
 
   /** The last round trip that was measured, milliseconds: by `ping()`, or by the heartbeat at the side that was dialed. */
   get rttMs(): number | undefined {
-    return this.lastRttMs;
+    return this.drivers.rttMs;
   }
 
   /** Bytes of all messages that were handed to its connections, with their headers; without what a WebSocket adds. */
   get bytesSent(): number {
-    let sum = this.formerBytes.sent;
-    for (const driver of this.drivers.values()) sum += driver.bytesSent;
-    return sum;
+    return this.drivers.bytesSent;
   }
 
   /** The same for what has arrived. */
   get bytesReceived(): number {
-    let sum = this.formerBytes.received;
-    for (const driver of this.drivers.values()) sum += driver.bytesReceived;
-    return sum;
+    return this.drivers.bytesReceived;
   }
 
   get isPaused(): boolean {
-    return this.hasPaused;
+    return this.drivers.isPaused;
   }
 
   /**
@@ -173,12 +162,12 @@ export abstract class Tunnel extends EventEmitter implements StreamOwner {
    * @throws TypeError in a page, whose WebSocket cannot; TrunklineError CONNECTION_LOST without a connection
    */
   pause(): void {
-    this.setPaused(true);
+    this.drivers.setPaused(true);
   }
 
   /** Reads on. */
   resume(): void {
-    if (this.hasPaused) this.setPaused(false);
+    if (this.isPaused) this.drivers.setPaused(false);
   }
 
   /**
@@ -186,7 +175,7 @@ export abstract class Tunnel extends EventEmitter implements StreamOwner {
    * next one, or is over if it has no resume window.
    */
   terminate(): void {
-    for (const driver of [...this.drivers.values()]) driver.terminate();
+    this.drivers.terminate();
   }
 
   /**
@@ -235,7 +224,7 @@ export abstract class Tunnel extends EventEmitter implements StreamOwner {
   reset(core: StreamCore, error: unknown): void {
     core.reset(error);
     this.handlers.delete(core);
-    this.armTimer();
+    this.pump.armTimer();
   }
 
   // ── connections ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -249,85 +238,24 @@ export abstract class Tunnel extends EventEmitter implements StreamOwner {
 
   /** @internal */
   protected adopt(connection: ConnectionCore, driver: Driver): void {
-    this.drivers.set(connection, driver);
-    driver.onRoundTrip = (roundTripMs) => {
-      this.lastRttMs = roundTripMs;
-    };
-    // Who drove it before it was this tunnel's waits for its end as well.
-    const tellFormer = driver.onClosed;
-    driver.onClosed = (end) => {
-      tellFormer(end);
-      this.connectionClosed(connection, driver, end);
-    };
-  }
-
-  private connectionClosed(connection: ConnectionCore, driver: Driver, end: ConnectionEnd | undefined): void {
-    this.drivers.delete(connection);
-    this.formerBytes.sent += driver.bytesSent;
-    this.formerBytes.received += driver.bytesReceived;
-    if (end !== undefined) this.guard(() => this.emit('connection.close', end));
-  }
-
-  private openDriver(): Driver {
-    const { connection } = this.core;
-    const driver = connection?.isOpen === true ? this.drivers.get(connection) : undefined;
-    if (driver === undefined) throw new TrunklineError('CONNECTION_LOST', `the tunnel is ${this.state}`);
-    return driver;
-  }
-
-  private setPaused(isPaused: boolean): void {
-    if (this.state !== 'open' && !isPaused) this.hasPaused = false;
-    else if (this.openDriver().setPaused(isPaused)) this.hasPaused = isPaused;
-    else throw new TypeError("a page's WebSocket cannot stop reading; its streams can");
-  }
-
-  /** What was paused is, on another connection as well. That one may be lost by now, and another is yet to come. */
-  private stayPaused(): void {
-    const { connection } = this.core;
-    if (this.hasPaused && connection !== undefined) this.drivers.get(connection)?.setPaused(true);
+    this.drivers.add(connection, driver);
   }
 
   /** The page or process ends now: what is to be said must be on its way when this returns. */
   private leave(): void {
     this.beforeLeaving();
     this.core.close(new TrunklineError('TUNNEL_CLOSED', 'the other side has left'));
-    for (const driver of [...this.drivers.values()]) driver.flush();
+    this.drivers.flush();
   }
 
   /** @internal */
   protected beforeLeaving(): void {}
 
-  private armTimer(): void {
-    const at = this.core.nextDeadline();
-    const isEnough = at !== Number.POSITIVE_INFINITY && this.timer !== undefined && this.timer.at <= at;
-    if (isEnough) return;
-    this.timer?.cancel();
-    this.timer = undefined;
-    if (at === Number.POSITIVE_INFINITY) return;
-    const cancel = this.clock.setTimer(at - this.clock.now(), () => {
-      this.timer = undefined;
-      this.handleEvents();
-    });
-    this.timer = { at, cancel };
-  }
-
   // ── events ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** @internal */
   handleEvents(): void {
-    // An application may, from inside an event, do what leads here again; the outer loop goes on with what that made.
-    if (this.isHandlingEvents) return;
-    this.isHandlingEvents = true;
-    try {
-      if (this.core.nextDeadline() <= this.clock.now()) this.core.advance();
-      for (let events = this.core.takeEvents(); events.length > 0; events = this.core.takeEvents()) {
-        for (const event of events) this.guard(() => this.handle(event));
-      }
-    } finally {
-      this.isHandlingEvents = false;
-    }
-    this.afterEvents();
-    this.armTimer();
+    this.pump.run();
   }
 
   /** @internal What is to be done when everything has been told. */
@@ -335,17 +263,6 @@ export abstract class Tunnel extends EventEmitter implements StreamOwner {
 
   /** @internal What becomes of its connections, before the application is told. */
   protected abstract connectionEvent(event: TunnelEvent): void;
-
-  /** What an application's listener throws is thrown where it can be seen, and keeps no other stream from its events. */
-  private guard(action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
-  }
 
   private handle(event: TunnelEvent): void {
     this.connectionEvent(event);
@@ -358,7 +275,7 @@ export abstract class Tunnel extends EventEmitter implements StreamOwner {
         this.emit('suspend', event.error);
         return;
       case 'resumed':
-        this.stayPaused();
+        this.drivers.stayPaused();
         this.emit('resume');
         return;
       case 'incoming':
@@ -410,12 +327,4 @@ export abstract class Tunnel extends EventEmitter implements StreamOwner {
 
   declare on: TunnelEvents<this>;
   declare once: TunnelEvents<this>;
-}
-
-interface TunnelEvents<Self> {
-  (event: 'open' | 'resume', listener: () => void): Self;
-  (event: 'suspend' | 'error' | 'close', listener: (error: TrunklineError) => void): Self;
-  (event: 'stream', listener: (stream: TunnelStream) => void): Self;
-  (event: 'connection.close', listener: (end: ConnectionEnd) => void): Self;
-  (event: string, listener: (...args: never[]) => void): Self;
 }

@@ -11,8 +11,9 @@ export interface ConnectTunnelOptions extends DialedTunnelOptions, DialOptions {
  *
  * @param url `ws:`, `wss:`, `http:` or `https:`; in a page also relative to it (`'/trunkline'`). Of several relays the next
  *   one is dialed when one is gone; streams are carried over once both their ends have met on the same one.
- * @throws TypeError when a URL is none of these, or there is none; RangeError for an option out of range, TrunklineError LIMIT_BYTES for a
- *   token too long; everything else is told by the tunnel ('close', `opened`, each stream)
+ * @throws TypeError when a URL is none of these, or there is none, or the token is no text and no function; RangeError for an
+ *   option out of range; TrunklineError LIMIT_BYTES for a token over about 16 KiB. Everything else is told by the tunnel
+ *   ('close', `opened`, each stream), also what is wrong with a token that a function returns
  */
 export function connectTunnel(
   url: string | URL | readonly (string | URL)[],

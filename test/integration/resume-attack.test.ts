@@ -22,11 +22,10 @@ checkLeaksAfterEach();
 
 /** What the opener knows of its stream, and others do not. */
 function secretsOf(stream: TunnelStream) {
-  const core = coreOf(stream) as unknown as {
-    reopenTarget: { endpoint: string };
-    continuation: { secret: string; epoch: number; reopen(): Reopen };
+  const { handshake } = coreOf(stream) as unknown as {
+    handshake: { endpoint: string; continuation: { secret: string; epoch: number; reopen(): Reopen } };
   };
-  return core;
+  return handshake;
 }
 
 /** A transfer that goes on as long as the attack does, and one who knows the stream but is not its owner. */
@@ -57,7 +56,7 @@ async function startAttacked() {
     },
     /** Says so, on a tunnel of its own; resolves with what it is refused with. */
     async attack(resume: object): Promise<string> {
-      const { endpoint } = secretsOf(client).reopenTarget;
+      const { endpoint } = secretsOf(client);
       const target = { kind: 'resume', endpoint, waitMs: 0 };
       attacker.send(open(nextId, target, { uid: client.uid, resume }));
       nextId += 2;

@@ -48,7 +48,7 @@ async function transfer(attackCount: number): Promise<number> {
 
 async function tryToTake(exchange: Exchange, epoch: number): Promise<void> {
   const stream = exchange.streams.find((each) => coreOf(each).isInitiator)!;
-  const { endpoint } = (coreOf(stream) as unknown as { reopenTarget: { endpoint: string } }).reopenTarget;
+  const { endpoint } = (coreOf(stream) as unknown as { handshake: { endpoint: string } }).handshake;
   const proof = randomBytes(16).toString('hex');
   const resume = { epoch, received: 0, ended: false, proof };
   attacker.send(open(nextId, { kind: 'resume', endpoint, waitMs: 0 }, { uid: stream.uid, resume }));

@@ -27,7 +27,7 @@ interface Connection {
 }
 
 export function tunnelInternals(tunnel: Tunnel) {
-  return tunnel as unknown as {
+  const { core, handlers, drivers, pump, redial } = tunnel as unknown as {
     core: {
       connection: Connection | undefined;
       streamCount: number;
@@ -39,10 +39,11 @@ export function tunnelInternals(tunnel: Tunnel) {
       opening: { pendingConnects: Sized; waiting: Sized };
     };
     handlers: Sized;
-    drivers: Sized;
-    timer: object | undefined;
+    drivers: { drivers: Sized };
+    pump: { timer: { cancelTimer: object | undefined } };
     redial: { cancelTimer: object | undefined; cancelHop: object | undefined; wake(): void };
   };
+  return { core, handlers, drivers: drivers.drivers, timer: pump.timer.cancelTimer, redial };
 }
 
 export function streamInternals(stream: TunnelStream) {

@@ -5,18 +5,18 @@ import { TunnelAcceptor } from '../../src/sdk/tunnel-acceptor.js';
 import { SteppedClock } from './stepped-clock.js';
 import { WiredConnection } from './wired-connection.js';
 
-/** A dialer and a host, with wires that the test cuts, and time that it lets pass. */
-export class HostBench {
+/** A dialer and an acceptor, with wires that the test cuts, and time that it lets pass. */
+export class AcceptorBench {
   readonly clock = new SteppedClock();
   readonly acceptor: TunnelAcceptor;
   readonly dialer: DialedTunnel;
   /** The dialers' ends, in the order of their dials. */
   readonly wires: WiredConnection[] = [];
-  readonly hosts: Tunnel[] = [];
+  readonly acceptedTunnels: Tunnel[] = [];
   isReachable = true;
 
   constructor(dialed: DialedTunnelOptions = {}, accepted: TunnelAcceptorOptions = {}) {
-    this.acceptor = new TunnelAcceptor(accepted, (tunnel) => this.hosts.push(tunnel), this.clock);
+    this.acceptor = new TunnelAcceptor(accepted, (tunnel) => this.acceptedTunnels.push(tunnel), this.clock);
     this.dialer = new DialedTunnel([() => this.dial()], dialed, this.clock);
     this.clock.run();
   }
@@ -35,8 +35,8 @@ export class HostBench {
     else wire.cut();
   }
 
-  get host(): Tunnel {
-    return this.hosts.at(-1) as Tunnel;
+  get accepted(): Tunnel {
+    return this.acceptedTunnels.at(-1) as Tunnel;
   }
 
   get wire(): WiredConnection {

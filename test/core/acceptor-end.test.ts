@@ -1,17 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import type { StreamCore } from '../../src/core/stream.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
-import { bytes, HostPair, NOTHING_LEFT, WINDOW_MS } from './host-pair.js';
+import { AcceptorPair, bytes, NOTHING_LEFT, WINDOW_MS } from './acceptor-pair.js';
 
-const SIDES = ['dialer', 'host'] as const;
-const otherOf = (side: 'dialer' | 'host') => (side === 'dialer' ? 'host' : 'dialer');
+const SIDES = ['dialer', 'acceptor'] as const;
+const otherOf = (side: 'dialer' | 'acceptor') => (side === 'dialer' ? 'acceptor' : 'dialer');
 const canceled = new TrunklineError('CANCELED', 'enough');
 
 describe.each(SIDES)('a tunnel of mode stream, used by the %s', (side) => {
   const other = otherOf(side);
 
   test('is over behind its stream: first that ends, in order, at both', () => {
-    const pair = HostPair.opened({ mode: 'stream' });
+    const pair = AcceptorPair.opened({ mode: 'stream' });
     const { opener, taker } = pair.joined(side);
     opener.write(bytes(1, 2));
     opener.end();
@@ -26,17 +26,17 @@ describe.each(SIDES)('a tunnel of mode stream, used by the %s', (side) => {
   });
 
   test('takes no other stream, of whichever side', () => {
-    const pair = HostPair.opened({ mode: 'stream' });
+    const pair = AcceptorPair.opened({ mode: 'stream' });
     const { opener, taker } = pair.joined(side);
     for (const again of SIDES) pair.open(again);
-    expect(pair.run()).toEqual({ dialer: ['failed LIMIT_STREAMS'], host: ['failed LIMIT_STREAMS'] });
+    expect(pair.run()).toEqual({ dialer: ['failed LIMIT_STREAMS'], acceptor: ['failed LIMIT_STREAMS'] });
     opener.write(bytes(9));
     pair.run();
     expect([pair.takenBy(taker), pair.dialer.stateName]).toEqual([[9], 'open']);
   });
 
   test('is over as well when its stream fails', () => {
-    const pair = HostPair.opened({ mode: 'stream' });
+    const pair = AcceptorPair.opened({ mode: 'stream' });
     const { opener } = pair.joined(side);
     opener.reset(canceled);
     const told = pair.run();
@@ -46,7 +46,7 @@ describe.each(SIDES)('a tunnel of mode stream, used by the %s', (side) => {
   });
 
   test('is over when its stream is refused', () => {
-    const pair = HostPair.opened({ mode: 'stream' });
+    const pair = AcceptorPair.opened({ mode: 'stream' });
     pair.isAccepting = false;
     pair.open(side);
     pair.run();
@@ -57,7 +57,7 @@ describe.each(SIDES)('a tunnel of mode stream, used by the %s', (side) => {
   });
 
   test('carries it over a cut, and is over only then', () => {
-    const pair = HostPair.opened({ mode: 'stream' });
+    const pair = AcceptorPair.opened({ mode: 'stream' });
     const { opener, taker } = pair.joined(side);
     opener.write(bytes(1));
     opener.end();
@@ -72,7 +72,7 @@ describe.each(SIDES)('a tunnel of mode stream, used by the %s', (side) => {
   });
 
   test('does not end before its last word is heard', () => {
-    const pair = HostPair.opened({ mode: 'stream' });
+    const pair = AcceptorPair.opened({ mode: 'stream' });
     const { opener, taker } = pair.joined(side);
     opener.end();
     taker.end();
@@ -83,50 +83,50 @@ describe.each(SIDES)('a tunnel of mode stream, used by the %s', (side) => {
     pair.cut();
     pair.comeBack();
     const told = pair.run();
-    expect([told.dialer.at(-1), told.host.at(-1)]).toEqual(['closed TUNNEL_CLOSED', 'closed TUNNEL_CLOSED']);
-    expect([...told.dialer, ...told.host].filter((event) => event.startsWith('failed'))).toEqual([]);
+    expect([told.dialer.at(-1), told.acceptor.at(-1)]).toEqual(['closed TUNNEL_CLOSED', 'closed TUNNEL_CLOSED']);
+    expect([...told.dialer, ...told.acceptor].filter((event) => event.startsWith('failed'))).toEqual([]);
     expect(pair.left).toEqual(NOTHING_LEFT);
   });
 });
 
 test('both sides open the one stream of a tunnel at once: neither gets it, both are told, and the tunnel is over', () => {
-  const pair = HostPair.opened({ mode: 'stream' });
+  const pair = AcceptorPair.opened({ mode: 'stream' });
   for (const side of SIDES) pair.open(side);
   const told = pair.run();
   expect(told).toEqual({
     dialer: ['failed LIMIT_STREAMS', 'closed TUNNEL_CLOSED'],
-    host: ['failed LIMIT_STREAMS', 'closed TUNNEL_CLOSED'],
+    acceptor: ['failed LIMIT_STREAMS', 'closed TUNNEL_CLOSED'],
   });
   expect(pair.left).toEqual(NOTHING_LEFT);
 });
 
 describe.each(SIDES)('idle timeout of the %s', (side) => {
-  const timeouts = side === 'dialer' ? { dialerIdleMs: 5000 } : { hostIdleMs: 5000 };
+  const timeouts = side === 'dialer' ? { dialerIdleMs: 5000 } : { acceptorIdleMs: 5000 };
 
   test('ends a tunnel that carries nothing, at both ends', () => {
-    const pair = HostPair.opened(timeouts);
+    const pair = AcceptorPair.opened(timeouts);
     pair.elapse(4999);
-    expect(pair.run()).toEqual({ dialer: [], host: [] });
+    expect(pair.run()).toEqual({ dialer: [], acceptor: [] });
     pair.elapse(1);
-    expect(pair.run()).toEqual({ dialer: ['closed TUNNEL_CLOSED'], host: ['closed TUNNEL_CLOSED'] });
+    expect(pair.run()).toEqual({ dialer: ['closed TUNNEL_CLOSED'], acceptor: ['closed TUNNEL_CLOSED'] });
   });
 
   test.each(SIDES)('does not run while there is a stream of the %s, and begins anew behind it', (opening) => {
-    const pair = HostPair.opened(timeouts);
+    const pair = AcceptorPair.opened(timeouts);
     pair.elapse(4000);
     const { opener, taker } = pair.joined(opening);
     pair.elapse(10_000);
-    expect(pair.run()).toEqual({ dialer: [], host: [] });
+    expect(pair.run()).toEqual({ dialer: [], acceptor: [] });
     for (const end of [opener, taker]) end.end();
     pair.run();
     pair.elapse(4999);
-    expect([pair.run(), pair.dialer.stateName]).toEqual([{ dialer: [], host: [] }, 'open']);
+    expect([pair.run(), pair.dialer.stateName]).toEqual([{ dialer: [], acceptor: [] }, 'open']);
     pair.elapse(1);
     expect(pair.run().dialer).toEqual(['closed TUNNEL_CLOSED']);
   });
 
   test('another connection is no stream: it does not begin anew', () => {
-    const pair = HostPair.opened(timeouts);
+    const pair = AcceptorPair.opened(timeouts);
     pair.elapse(3000);
     pair.cut();
     pair.elapse(1000);
@@ -135,11 +135,11 @@ describe.each(SIDES)('idle timeout of the %s', (side) => {
     pair.elapse(999);
     expect(pair.dialer.stateName).toBe('open');
     pair.elapse(1);
-    expect(pair.run()).toEqual({ dialer: ['closed TUNNEL_CLOSED'], host: ['closed TUNNEL_CLOSED'] });
+    expect(pair.run()).toEqual({ dialer: ['closed TUNNEL_CLOSED'], acceptor: ['closed TUNNEL_CLOSED'] });
   });
 
   test('does not run out on streams that wait for a connection', () => {
-    const pair = HostPair.opened(timeouts);
+    const pair = AcceptorPair.opened(timeouts);
     const { taker } = pair.joined('dialer');
     pair.cut();
     pair.elapse(20_000);
@@ -150,7 +150,7 @@ describe.each(SIDES)('idle timeout of the %s', (side) => {
   });
 
   test('runs while there is no connection', () => {
-    const pair = HostPair.opened(timeouts);
+    const pair = AcceptorPair.opened(timeouts);
     pair.elapse(1000);
     pair.cut();
     pair.elapse(4000);
@@ -160,7 +160,7 @@ describe.each(SIDES)('idle timeout of the %s', (side) => {
 });
 
 test('the idle timeout does not run before the tunnel is open, whatever was given up meanwhile', () => {
-  const pair = new HostPair({ dialerIdleMs: 5000, firstDials: 2 });
+  const pair = new AcceptorPair({ dialerIdleMs: 5000, firstDials: 2 });
   pair.cut();
   // It waits for a connection, and is gone at once.
   pair.open('dialer').reset(canceled);
@@ -176,22 +176,22 @@ test('the idle timeout does not run before the tunnel is open, whatever was give
 });
 
 test('without an idle timeout nothing ends a tunnel that carries nothing', () => {
-  const pair = HostPair.opened();
-  expect([pair.dialer.nextDeadline(), pair.host.nextDeadline()]).toEqual([
+  const pair = AcceptorPair.opened();
+  expect([pair.dialer.nextDeadline(), pair.acceptor.nextDeadline()]).toEqual([
     Number.POSITIVE_INFINITY,
     Number.POSITIVE_INFINITY,
   ]);
-  const { opener, taker } = pair.joined('host');
+  const { opener, taker } = pair.joined('acceptor');
   for (const end of [opener, taker]) end.end();
   pair.run();
-  expect([pair.dialer.nextDeadline(), pair.host.nextDeadline()]).toEqual([
+  expect([pair.dialer.nextDeadline(), pair.acceptor.nextDeadline()]).toEqual([
     Number.POSITIVE_INFINITY,
     Number.POSITIVE_INFINITY,
   ]);
 });
 
 test.each(SIDES)('closed by the %s: every live stream of both sides gets that reason, at both', (side) => {
-  const pair = HostPair.opened();
+  const pair = AcceptorPair.opened();
   for (const opening of SIDES) for (let count = 0; count < 2; count++) pair.joined(opening);
   pair.side(side).close(new TrunklineError('TUNNEL_CLOSED', 'we are done here'));
   const reasons = new Map<string, string[]>();
@@ -205,12 +205,12 @@ test.each(SIDES)('closed by the %s: every live stream of both sides gets that re
   pair.exchange();
   for (const where of SIDES) note(where);
   const five = Array<string>(5).fill('TUNNEL_CLOSED we are done here');
-  expect(Object.fromEntries(reasons)).toEqual({ dialer: five, host: five });
+  expect(Object.fromEntries(reasons)).toEqual({ dialer: five, acceptor: five });
   expect(pair.left).toEqual(NOTHING_LEFT);
 });
 
 test('what its streams have said before goes out in front of the end', () => {
-  const pair = HostPair.opened();
+  const pair = AcceptorPair.opened();
   const { opener, taker } = pair.joined('dialer');
   taker.end();
   pair.run();
@@ -218,12 +218,12 @@ test('what its streams have said before goes out in front of the end', () => {
   pair.exchange();
   // The last CLOSE is said and not sent when the application leaves.
   pair.dialer.close(new TrunklineError('TUNNEL_CLOSED', 'done'));
-  const { host } = pair.run();
-  expect(host).toEqual(['end', 'closed', 'closed TUNNEL_CLOSED']);
+  const { acceptor } = pair.run();
+  expect(acceptor).toEqual(['end', 'closed', 'closed TUNNEL_CLOSED']);
 });
 
 test.each(SIDES)('the window of the %s is over: its streams fail, and it is over', (side) => {
-  const pair = HostPair.opened({ [side === 'dialer' ? 'dialerWindowMs' : 'hostWindowMs']: 10_000 });
+  const pair = AcceptorPair.opened({ [side === 'dialer' ? 'dialerWindowMs' : 'acceptorWindowMs']: 10_000 });
   const ends = SIDES.map((opening) => pair.joined(opening));
   pair.cut();
   pair.told();
@@ -239,23 +239,23 @@ test.each(SIDES)('the window of the %s is over: its streams fail, and it is over
   ]);
 });
 
-test('the dialer comes back to a host whose window is over: its streams fail at once, new ones work', () => {
-  const pair = HostPair.opened({ hostWindowMs: 10_000 });
+test('the dialer comes back to an acceptor whose window is over: its streams fail at once, new ones work', () => {
+  const pair = AcceptorPair.opened({ acceptorWindowMs: 10_000 });
   for (const opening of SIDES) pair.joined(opening);
   pair.cut();
   pair.elapse(10_000);
   pair.told();
   pair.forget();
   pair.comeBack();
-  const { dialer, host } = pair.run();
+  const { dialer, acceptor } = pair.run();
   expect(dialer).toEqual(['resumed', 'failed RESUME_UNKNOWN', 'failed RESUME_UNKNOWN']);
-  expect(host).toEqual(['open']);
+  expect(acceptor).toEqual(['open']);
   expect(pair.joined('dialer').taker.currentPhase).toBe('open');
-  expect(pair.joined('host').taker.currentPhase).toBe('open');
+  expect(pair.joined('acceptor').taker.currentPhase).toBe('open');
 });
 
 test.each(SIDES)('a %s that keeps nothing: at the first loss everything ends, on both sides', (side) => {
-  const pair = HostPair.opened({ [side === 'dialer' ? 'dialerWindowMs' : 'hostWindowMs']: 0 });
+  const pair = AcceptorPair.opened({ [side === 'dialer' ? 'dialerWindowMs' : 'acceptorWindowMs']: 0 });
   const ends = SIDES.map((opening) => pair.joined(opening));
   expect(ends.flatMap(({ opener, taker }) => [opener.isResumable, taker.isResumable])).toEqual([
     false,
@@ -268,17 +268,17 @@ test.each(SIDES)('a %s that keeps nothing: at the first loss everything ends, on
   expect(ends.map(({ opener }) => opener.retainedBytes)).toEqual([0, 0]);
   pair.cut();
   const over = ['failed CONNECTION_LOST', 'failed CONNECTION_LOST', 'closed CONNECTION_LOST'];
-  expect(pair.told()).toEqual({ dialer: over, host: over });
+  expect(pair.told()).toEqual({ dialer: over, acceptor: over });
   expect(pair.left).toEqual(NOTHING_LEFT);
-  expect([pair.dialer.nextDeadline(), pair.host.nextDeadline()]).toEqual([
+  expect([pair.dialer.nextDeadline(), pair.acceptor.nextDeadline()]).toEqual([
     Number.POSITIVE_INFINITY,
     Number.POSITIVE_INFINITY,
   ]);
 });
 
 test('the windows are each side’s own', () => {
-  const pair = HostPair.opened({ dialerWindowMs: 2 * WINDOW_MS });
+  const pair = AcceptorPair.opened({ dialerWindowMs: 2 * WINDOW_MS });
   pair.cut();
   pair.elapse(WINDOW_MS);
-  expect([pair.dialer.stateName, pair.host.stateName]).toEqual(['suspended', 'closed']);
+  expect([pair.dialer.stateName, pair.acceptor.stateName]).toEqual(['suspended', 'closed']);
 });

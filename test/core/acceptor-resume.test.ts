@@ -4,12 +4,12 @@ import type { StreamCore } from '../../src/core/stream.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
 import type { Welcome } from '../../src/protocol/frames.js';
 import { DEFAULT_LIMITS } from '../../src/protocol/limits.js';
-import { bytes, HostPair, NOTHING_LEFT, WINDOW_MS } from './host-pair.js';
+import { AcceptorPair, bytes, NOTHING_LEFT, WINDOW_MS } from './acceptor-pair.js';
 
-const SIDES = ['dialer', 'host'] as const;
+const SIDES = ['dialer', 'acceptor'] as const;
 
 /** Bytes both ways, after which both ends finish: they and nothing else must have come. */
-function expectWhole(pair: HostPair, streams: { opener: StreamCore; taker: StreamCore }[]): void {
+function expectWhole(pair: AcceptorPair, streams: { opener: StreamCore; taker: StreamCore }[]): void {
   for (const [index, { opener, taker }] of streams.entries()) {
     opener.write(bytes(index, 200));
     taker.write(bytes(index, 201));
@@ -17,15 +17,15 @@ function expectWhole(pair: HostPair, streams: { opener: StreamCore; taker: Strea
     taker.end();
   }
   const told = pair.run();
-  expect([...told.dialer, ...told.host].filter((event) => event.startsWith('failed'))).toEqual([]);
+  expect([...told.dialer, ...told.acceptor].filter((event) => event.startsWith('failed'))).toEqual([]);
   expect(streams.map(({ taker }) => pair.takenBy(taker).slice(-2))).toEqual(streams.map((_, index) => [index, 200]));
   expect(streams.map(({ opener }) => pair.takenBy(opener).slice(-2))).toEqual(streams.map((_, index) => [index, 201]));
   expect(pair.left).toEqual(NOTHING_LEFT);
 }
 
 test('a dialer that comes back gets its tunnel, and the streams of both sides go on', () => {
-  const pair = HostPair.opened();
-  const { host } = pair;
+  const pair = AcceptorPair.opened();
+  const { acceptor } = pair;
   const id = pair.dialer.connections.welcome?.tunnelId;
   const streams = SIDES.flatMap((side) => [pair.joined(side), pair.joined(side)]);
   for (const [index, { opener, taker }] of streams.entries()) {
@@ -45,7 +45,7 @@ test('a dialer that comes back gets its tunnel, and the streams of both sides go
     expect(told[side].filter((event) => event === 'resumed')).toHaveLength(each.length + 1);
   }
   expect([
-    pair.host === host,
+    pair.acceptor === acceptor,
     pair.dialer.connections.welcome?.tunnelId,
     pair.dialer.connections.welcome?.isReturning,
   ]).toEqual([true, id, true]);
@@ -55,8 +55,8 @@ test('a dialer that comes back gets its tunnel, and the streams of both sides go
 });
 
 test('who says a tunnel’s id in place of its secret gets another tunnel, and the one it meant is not touched', () => {
-  const pair = HostPair.opened();
-  const { host } = pair;
+  const pair = AcceptorPair.opened();
+  const { acceptor } = pair;
   const streams = SIDES.map((side) => pair.joined(side));
   const tunnelId = pair.dialer.connections.welcome?.tunnelId;
   const welcomes: Welcome[] = [];
@@ -78,14 +78,14 @@ test('who says a tunnel’s id in place of its secret gets another tunnel, and t
   expect(welcomes.map(({ isReturning, tunnelId: given }) => [isReturning, given === tunnelId])).toEqual([
     [false, false],
   ]);
-  expect([pair.tunnels.size, pair.far.isOpen, host.connection === pair.far]).toEqual([2, true, true]);
+  expect([pair.tunnels.size, pair.far.isOpen, acceptor.connection === pair.far]).toEqual([2, true, true]);
   pair.tunnels.delete(welcomes[0]!.tunnelId!);
   expectWhole(pair, streams);
 });
 
 describe('the connection before may be alive', () => {
-  test('at the host alone: it is ended before anything else, and what still comes on it is nothing', () => {
-    const pair = HostPair.opened();
+  test('at the acceptor alone: it is ended before anything else, and what still comes on it is nothing', () => {
+    const pair = AcceptorPair.opened();
     const streams = SIDES.map((side) => pair.joined(side));
     const { near, far } = pair;
     for (const [index, { opener }] of streams.entries()) opener.write(bytes(index));
@@ -100,19 +100,19 @@ describe('the connection before may be alive', () => {
   });
 
   test('at both: the streams of both sides move, and it is ended', () => {
-    const pair = HostPair.opened();
+    const pair = AcceptorPair.opened();
     const streams = SIDES.map((side) => pair.joined(side));
     const { near, far } = pair;
     pair.dial();
     pair.exchange();
     pair.exchange(near, far);
     pair.run();
-    expect([near.hasEnded, far.hasEnded, pair.host.connection === pair.far]).toEqual([true, true, true]);
+    expect([near.hasEnded, far.hasEnded, pair.acceptor.connection === pair.far]).toEqual([true, true, true]);
     expectWhole(pair, streams);
   });
 
   test('at both, and its last bytes arrive behind the first of the new one: nothing comes twice', () => {
-    const pair = HostPair.opened();
+    const pair = AcceptorPair.opened();
     const streams = SIDES.map((side) => pair.joined(side));
     const { near, far } = pair;
     for (const [index, { opener, taker }] of streams.entries()) {
@@ -121,7 +121,7 @@ describe('the connection before may be alive', () => {
     }
     pair.dial();
     pair.exchange();
-    // Said before the host knew of the other connection; its GOAWAY, and what the dialer said, arrive only now.
+    // Said before the acceptor knew of the other connection; its GOAWAY, and what the dialer said, arrive only now.
     pair.exchange(near, far);
     pair.run();
     expect(streams.flatMap(({ opener, taker }) => [pair.takenBy(opener), pair.takenBy(taker)])).toEqual([
@@ -134,7 +134,7 @@ describe('the connection before may be alive', () => {
   });
 
   test('dialed twice at once: the last one is it', () => {
-    const pair = HostPair.opened();
+    const pair = AcceptorPair.opened();
     const streams = SIDES.map((side) => pair.joined(side));
     pair.cut();
     pair.dial();
@@ -144,14 +144,14 @@ describe('the connection before may be alive', () => {
     pair.exchange();
     pair.exchange(near, far);
     pair.run();
-    expect([near.hasEnded, far.hasEnded, pair.host.connection === pair.far]).toEqual([true, true, true]);
+    expect([near.hasEnded, far.hasEnded, pair.acceptor.connection === pair.far]).toEqual([true, true, true]);
     expectWhole(pair, streams);
   });
 });
 
-describe('a host that has forgotten the tunnel', () => {
+describe('an acceptor that has forgotten the tunnel', () => {
   test('streams of both sides fail at the dialer at once, and the tunnel goes on with new ones', () => {
-    const pair = HostPair.opened();
+    const pair = AcceptorPair.opened();
     const streams = SIDES.map((side) => pair.joined(side));
     pair.cut();
     pair.told();
@@ -159,7 +159,7 @@ describe('a host that has forgotten the tunnel', () => {
     pair.comeBack();
     expect(pair.run()).toEqual({
       dialer: ['resumed', 'failed RESUME_UNKNOWN', 'failed RESUME_UNKNOWN'],
-      host: ['open'],
+      acceptor: ['open'],
     });
     expect([streams[0]!.opener.isClosed, streams[1]!.taker.isClosed]).toEqual([true, true]);
     expect(pair.left).toEqual(NOTHING_LEFT);
@@ -170,7 +170,7 @@ describe('a host that has forgotten the tunnel', () => {
   });
 
   test('a stream that was never answered is opened there as a new one', () => {
-    const pair = HostPair.opened();
+    const pair = AcceptorPair.opened();
     const opener = pair.open('dialer');
     opener.write(bytes(1, 2, 3));
     opener.end();
@@ -179,7 +179,7 @@ describe('a host that has forgotten the tunnel', () => {
     pair.forget();
     pair.comeBack();
     pair.run();
-    const [taker] = pair.incomingAt('host');
+    const [taker] = pair.incomingAt('acceptor');
     expect(pair.takenBy(taker!)).toEqual([1, 2, 3]);
     taker!.end();
     expect(pair.run().dialer).toEqual(['end', 'closed']);
@@ -189,7 +189,7 @@ describe('a host that has forgotten the tunnel', () => {
 
 describe('an answer is lost', () => {
   test('WELCOME of a connection that was to carry on: the next one does', () => {
-    const pair = HostPair.opened();
+    const pair = AcceptorPair.opened();
     const streams = SIDES.map((side) => pair.joined(side));
     pair.cut();
     pair.dial();
@@ -202,24 +202,24 @@ describe('an answer is lost', () => {
   });
 
   test('the first WELCOME of all: what was opened behind HELLO is opened once', () => {
-    const pair = new HostPair({ firstDials: 2 });
+    const pair = new AcceptorPair({ firstDials: 2 });
     const opener = pair.open('dialer');
     pair.pass(pair.near, pair.far);
     pair.told();
-    expect(pair.incomingAt('host')).toHaveLength(1);
+    expect(pair.incomingAt('acceptor')).toHaveLength(1);
     pair.cut();
     pair.comeBack();
-    const { dialer, host } = pair.run();
-    expect([dialer, host]).toEqual([
+    const { dialer, acceptor } = pair.run();
+    expect([dialer, acceptor]).toEqual([
       ['suspended', 'dialFailed', 'open', 'opened', 'resumed'],
       ['suspended', 'suspended', 'resumed', 'resumed'],
     ]);
-    expectWhole(pair, [{ opener, taker: pair.incomingAt('host')[0]! }]);
+    expectWhole(pair, [{ opener, taker: pair.incomingAt('acceptor')[0]! }]);
   });
 
   test.each(SIDES)('ACCEPT for the %s: no application is asked a second time', (side) => {
-    const pair = HostPair.opened();
-    const other = side === 'dialer' ? 'host' : 'dialer';
+    const pair = AcceptorPair.opened();
+    const other = side === 'dialer' ? 'acceptor' : 'dialer';
     const opener = pair.open(side);
     opener.write(bytes(5));
     pair.exchange();
@@ -236,8 +236,8 @@ describe('an answer is lost', () => {
   });
 
   test.each(SIDES)('of a stream of the %s that nobody has taken yet: it comes again, and the first is over', (side) => {
-    const pair = HostPair.opened();
-    const other = side === 'dialer' ? 'host' : 'dialer';
+    const pair = AcceptorPair.opened();
+    const other = side === 'dialer' ? 'acceptor' : 'dialer';
     pair.isAccepting = false;
     const opener = pair.open(side);
     opener.write(bytes(6));
@@ -259,9 +259,9 @@ describe('an answer is lost', () => {
 });
 
 /** Opens, says something both ways and ends; the connection is cut behind so many messages, and another one follows. */
-function cutBehind(messages: number, side: 'dialer' | 'host'): { isDone: boolean } {
-  const pair = HostPair.opened();
-  const other = side === 'dialer' ? 'host' : 'dialer';
+function cutBehind(messages: number, side: 'dialer' | 'acceptor'): { isDone: boolean } {
+  const pair = AcceptorPair.opened();
+  const other = side === 'dialer' ? 'acceptor' : 'dialer';
   const opener = pair.open(side);
   opener.write(bytes(1, 2));
   opener.end();
@@ -285,7 +285,7 @@ function cutBehind(messages: number, side: 'dialer' | 'host'): { isDone: boolean
       left--;
       isBusy = true;
       pair.dialer.advance();
-      pair.host.advance();
+      pair.acceptor.advance();
       speakBack();
       pair.told();
     }
@@ -311,7 +311,7 @@ test.each(SIDES)('a stream of the %s is cut behind any of its messages: both end
 });
 
 test('who waits for a connection is not opened on one that has just ended', () => {
-  const pair = new HostPair({ firstDials: 3 });
+  const pair = new AcceptorPair({ firstDials: 3 });
   pair.cut();
   const waiting = pair.open('dialer');
   pair.dial();
@@ -324,15 +324,15 @@ test('who waits for a connection is not opened on one that has just ended', () =
 });
 
 test('a stream that finds no room on the next connection is tried again later, and not all the time', () => {
-  const hostLimits = { maxStreams: 2 };
-  const pair = HostPair.opened({ hostLimits, random: () => 0.5 });
+  const acceptorLimits = { maxStreams: 2 };
+  const pair = AcceptorPair.opened({ acceptorLimits, random: () => 0.5 });
   const streams = [pair.joined('dialer'), pair.joined('dialer')];
   // Both have had a place for long since they were carried on.
   pair.cut();
   pair.comeBack();
   pair.run();
   pair.elapse(15_000);
-  hostLimits.maxStreams = 1;
+  acceptorLimits.maxStreams = 1;
   pair.cut();
   pair.comeBack();
   pair.run();

@@ -19,30 +19,30 @@ import { describeEvent, nextId, plainProve } from './pair.js';
 export const WINDOW_MS = 60_000;
 const HEARTBEAT = { intervalMs: 25_000, timeoutMs: 20_000 };
 
-export interface HostPairOptions {
+export interface AcceptorPairOptions {
   dialerLimits?: Partial<Limits>;
-  hostLimits?: Partial<Limits>;
+  acceptorLimits?: Partial<Limits>;
   window?: WindowOptions;
   dialerWindowMs?: number;
-  hostWindowMs?: number;
+  acceptorWindowMs?: number;
   mode?: TunnelMode;
   dialerIdleMs?: number;
-  hostIdleMs?: number;
-  /** Of the dialer; the host's are one above. */
+  acceptorIdleMs?: number;
+  /** Of the dialer; the acceptor's are one above. */
   firstLocalId?: number;
   firstDials?: number;
   /** Default 0: what is tried again is tried at once. */
   random?: () => number;
 }
 
-type Side = 'dialer' | 'host';
+type Side = 'dialer' | 'acceptor';
 
 /**
- * A tunnel's dialer and its host, who knows what `TunnelAcceptor` knows: tunnels by the id that is made from their dialer's
+ * A tunnel's dialer and its acceptor, who knows what `TunnelAcceptor` knows: tunnels by the id that is made from their dialer's
  * secret. Messages pass when `exchange` says so, in order and at once. Whatever is opened is accepted, unless `isAccepting`
  * says no.
  */
-export class HostPair {
+export class AcceptorPair {
   readonly clock = new VirtualClock();
   readonly dialer: DialedTunnelCore;
   readonly tunnels = new Map<string, AcceptedTunnelCore>();
@@ -52,10 +52,10 @@ export class HostPair {
   isAccepting = true;
   /** The answer to the last HELLO: what the dialer was told. */
   readonly welcomes: Welcome[] = [];
-  private readonly incoming: Record<Side, StreamCore[]> = { dialer: [], host: [] };
+  private readonly incoming: Record<Side, StreamCore[]> = { dialer: [], acceptor: [] };
   private readonly bytes = new Map<StreamCore, number[]>();
 
-  constructor(private readonly options: HostPairOptions = {}) {
+  constructor(private readonly options: AcceptorPairOptions = {}) {
     const { dialerLimits, dialerWindowMs = WINDOW_MS, mode, dialerIdleMs, firstLocalId, firstDials } = options;
     this.dialer = createDialedTunnel({
       ...this.common(dialerLimits),
@@ -69,8 +69,8 @@ export class HostPair {
   }
 
   /** A tunnel that is open at both ends, of which both have told. */
-  static opened(options: HostPairOptions = {}): HostPair {
-    const pair = new HostPair(options);
+  static opened(options: AcceptorPairOptions = {}): AcceptorPair {
+    const pair = new AcceptorPair(options);
     pair.exchange();
     pair.told();
     return pair;
@@ -87,15 +87,16 @@ export class HostPair {
     };
   }
 
-  /** The host's end of the tunnel, if it has one. */
-  get host(): AcceptedTunnelCore {
-    const [host, another] = this.tunnels.values();
-    if (host === undefined || another !== undefined) throw new RangeError(`${this.tunnels.size} tunnels at the host`);
-    return host;
+  /** The acceptor's end of the tunnel, if it has one. */
+  get acceptor(): AcceptedTunnelCore {
+    const [acceptor, another] = this.tunnels.values();
+    if (acceptor === undefined || another !== undefined)
+      throw new RangeError(`${this.tunnels.size} tunnels at the acceptor`);
+    return acceptor;
   }
 
   side(side: Side): TunnelCore {
-    return side === 'dialer' ? this.dialer : this.host;
+    return side === 'dialer' ? this.dialer : this.acceptor;
   }
 
   // ── connections ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -106,12 +107,12 @@ export class HostPair {
     this.far = this.acceptConnection();
   }
 
-  /** The host's end of a connection that anybody may have dialed. */
+  /** The acceptor's end of a connection that anybody may have dialed. */
   acceptConnection(): ConnectionCore {
-    const { hostLimits, firstLocalId } = this.options;
+    const { acceptorLimits, firstLocalId } = this.options;
     const incoming: IncomingConnection = new IncomingConnection(
       {
-        limits: { ...DEFAULT_LIMITS, ...hostLimits },
+        limits: { ...DEFAULT_LIMITS, ...acceptorLimits },
         now: this.clock.now(),
         firstLocalId: firstLocalId && firstLocalId + 1,
       },
@@ -121,14 +122,19 @@ export class HostPair {
   }
 
   private welcome(incoming: IncomingConnection, { endpoint, mode }: Hello): void {
-    const { hostLimits, hostWindowMs = WINDOW_MS, hostIdleMs } = this.options;
-    const canReturn = endpoint !== undefined && hostWindowMs > 0;
+    const { acceptorLimits, acceptorWindowMs = WINDOW_MS, acceptorIdleMs } = this.options;
+    const canReturn = endpoint !== undefined && acceptorWindowMs > 0;
     const id = canReturn ? tunnelIdOf(endpoint) : nextId();
-    const options = { ...this.common(hostLimits), resumeWindowMs: hostWindowMs, mode, idleTimeoutMs: hostIdleMs };
+    const options = {
+      ...this.common(acceptorLimits),
+      resumeWindowMs: acceptorWindowMs,
+      mode,
+      idleTimeoutMs: acceptorIdleMs,
+    };
     const known = this.tunnels.get(id);
     const tunnel = known && known.stateName !== 'closed' ? known : createAcceptedTunnel(options, id, canReturn);
     this.tunnels.set(id, tunnel);
-    tunnel.connections.take(incoming, { heartbeat: HEARTBEAT, relayId: 'host' }, this.clock.now());
+    tunnel.connections.take(incoming, { heartbeat: HEARTBEAT, relayId: 'peer' }, this.clock.now());
   }
 
   exchange(near = this.near, far = this.far): void {
@@ -163,7 +169,7 @@ export class HostPair {
     this.exchange();
   }
 
-  /** The host's process is another one, and knows nothing. */
+  /** The acceptor's process is another one, and knows nothing. */
   forget(): void {
     this.tunnels.clear();
   }
@@ -187,7 +193,7 @@ export class HostPair {
 
   /** A stream that one side has opened and the other has accepted: both its ends. */
   joined(side: Side): { opener: StreamCore; taker: StreamCore } {
-    const other = side === 'dialer' ? 'host' : 'dialer';
+    const other = side === 'dialer' ? 'acceptor' : 'dialer';
     const opener = this.open(side);
     this.exchange();
     this.told();
@@ -200,8 +206,8 @@ export class HostPair {
 
   /** What was told since the last time, in words; bytes are read at once, and what is opened is accepted. */
   told(): Record<Side, string[]> {
-    const host = [...this.tunnels.values()].flatMap((core) => this.take('host', core));
-    return { dialer: this.take('dialer', this.dialer), host };
+    const acceptor = [...this.tunnels.values()].flatMap((core) => this.take('acceptor', core));
+    return { dialer: this.take('dialer', this.dialer), acceptor };
   }
 
   private take(side: Side, core: TunnelCore): string[] {
@@ -227,13 +233,13 @@ export class HostPair {
 
   /** Passes and tells until nothing happens any more. Returns all that was told. */
   run(): Record<Side, string[]> {
-    const all: Record<Side, string[]> = { dialer: [], host: [] };
+    const all: Record<Side, string[]> = { dialer: [], acceptor: [] };
     for (let isQuiet = false; !isQuiet; ) {
       this.exchange();
-      const { dialer, host } = this.told();
+      const { dialer, acceptor } = this.told();
       all.dialer.push(...dialer);
-      all.host.push(...host);
-      isQuiet = dialer.length + host.length === 0 && !this.near.hasOutput && !this.far.hasOutput;
+      all.acceptor.push(...acceptor);
+      isQuiet = dialer.length + acceptor.length === 0 && !this.near.hasOutput && !this.far.hasOutput;
     }
     return all;
   }

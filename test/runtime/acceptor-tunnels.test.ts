@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS } from '../../src/protocol/limits.js';
 import { DialedTunnel } from '../../src/runtime/dialed-tunnel.js';
 import type { Tunnel } from '../../src/runtime/tunnel.js';
 import type { TunnelStream } from '../../src/runtime/tunnel-stream.js';
-import { HostBench, NOTHING } from './host-bench.js';
+import { AcceptorBench, NOTHING } from './acceptor-bench.js';
 import { SteppedClock } from './stepped-clock.js';
 import { WiredConnection } from './wired-connection.js';
 
@@ -28,7 +28,7 @@ function open(tunnel: Tunnel): TunnelStream {
 }
 
 /** Node's streams hand on in turns of their own. */
-async function settle(bench: HostBench): Promise<void> {
+async function settle(bench: AcceptorBench): Promise<void> {
   for (let turn = 0; turn < 10; turn++) {
     await new Promise((resolve) => setImmediate(resolve));
     bench.clock.run();
@@ -36,32 +36,32 @@ async function settle(bench: HostBench): Promise<void> {
 }
 
 test('both ends know the tunnel by one id, open streams, and count the same bytes', async () => {
-  const bench = new HostBench();
-  expect([bench.dialer.state, bench.host.state, bench.dialer.id]).toEqual(['open', 'open', bench.host.id]);
-  expect([...bench.acceptor.tunnels]).toEqual([[bench.host.id, bench.host]]);
-  const [atHost, atDialer] = [collect(bench.host), collect(bench.dialer)];
+  const bench = new AcceptorBench();
+  expect([bench.dialer.state, bench.accepted.state, bench.dialer.id]).toEqual(['open', 'open', bench.accepted.id]);
+  expect([...bench.acceptor.tunnels]).toEqual([[bench.accepted.id, bench.accepted]]);
+  const [atAcceptor, atDialer] = [collect(bench.accepted), collect(bench.dialer)];
   open(bench.dialer).write('up');
-  open(bench.host).write('down');
+  open(bench.accepted).write('down');
   await settle(bench);
-  expect([atHost.texts, atDialer.texts]).toEqual([['up'], ['down']]);
+  expect([atAcceptor.texts, atDialer.texts]).toEqual([['up'], ['down']]);
   expect([bench.dialer.bytesSent, bench.dialer.bytesReceived]).toEqual([
-    bench.host.bytesReceived,
-    bench.host.bytesSent,
+    bench.accepted.bytesReceived,
+    bench.accepted.bytesSent,
   ]);
   expect(await bench.close()).toEqual(NOTHING);
 });
 
 test('terminated at either end, it is carried on by the same tunnel, and its counters go on', async () => {
-  const bench = new HostBench();
-  const { texts } = collect(bench.host);
+  const bench = new AcceptorBench();
+  const { texts } = collect(bench.accepted);
   const stream = open(bench.dialer);
   stream.write('one');
   await settle(bench);
-  for (const end of [bench.host, bench.dialer]) {
+  for (const end of [bench.accepted, bench.dialer]) {
     const { bytesSent } = end;
     end.terminate();
     bench.clock.elapse(5000);
-    expect([end.state, end.bytesSent > bytesSent, bench.hosts.length]).toEqual(['open', true, 1]);
+    expect([end.state, end.bytesSent > bytesSent, bench.acceptedTunnels.length]).toEqual(['open', true, 1]);
     stream.write('more');
     await settle(bench);
   }
@@ -71,56 +71,56 @@ test('terminated at either end, it is carried on by the same tunnel, and its cou
 });
 
 test('ping: the time it took, at both ends; the last one is kept', async () => {
-  const bench = new HostBench();
+  const bench = new AcceptorBench();
   const quick = bench.dialer.ping();
   bench.clock.run();
   await expect(quick).resolves.toBe(0);
-  const slow = bench.host.ping();
+  const slow = bench.accepted.ping();
   bench.wire.pause();
   bench.clock.elapse(120);
   bench.wire.resume();
   bench.clock.run();
   await expect(slow).resolves.toBe(120);
-  expect([bench.host.rttMs, bench.dialer.rttMs]).toEqual([120, 0]);
+  expect([bench.accepted.rttMs, bench.dialer.rttMs]).toEqual([120, 0]);
   expect(await bench.close()).toEqual(NOTHING);
 });
 
 test('pings that are never answered: past 32 LIMIT_RATE, and the end of the connection for all others', async () => {
-  const bench = new HostBench();
+  const bench = new AcceptorBench();
   bench.wire.pause();
-  const pings = Array.from({ length: 33 }, () => bench.host.ping().then(String, codeOf));
+  const pings = Array.from({ length: 33 }, () => bench.accepted.ping().then(String, codeOf));
   bench.clock.run();
   bench.wire.cut();
   bench.clock.run();
   expect(await Promise.all(pings)).toEqual([...Array<string>(32).fill('CONNECTION_LOST'), 'LIMIT_RATE']);
-  await expect(bench.host.ping().then(String, codeOf)).resolves.toBe('CONNECTION_LOST');
+  await expect(bench.accepted.ping().then(String, codeOf)).resolves.toBe('CONNECTION_LOST');
   bench.clock.elapse(5000);
-  const again = bench.host.ping();
+  const again = bench.accepted.ping();
   bench.clock.run();
   await expect(again).resolves.toBe(0);
   expect(await bench.close()).toEqual(NOTHING);
 });
 
 test('who has paused does not take the other for dead, and reads on afterwards', async () => {
-  const bench = new HostBench({}, { heartbeat: HEARTBEAT });
-  const { texts } = collect(bench.host);
+  const bench = new AcceptorBench({}, { heartbeat: HEARTBEAT });
+  const { texts } = collect(bench.accepted);
   const stream = open(bench.dialer);
   stream.write('before');
   await settle(bench);
-  bench.host.pause();
+  bench.accepted.pause();
   stream.write('meanwhile');
   await settle(bench);
   bench.clock.elapse(600_000);
-  expect([bench.host.state, bench.dialer.state, bench.wires.length, bench.host.isPaused]).toEqual([
+  expect([bench.accepted.state, bench.dialer.state, bench.wires.length, bench.accepted.isPaused]).toEqual([
     'open',
     'open',
     1,
     true,
   ]);
   expect(texts).toEqual(['before']);
-  bench.host.resume();
+  bench.accepted.resume();
   await settle(bench);
-  expect([texts, bench.host.isPaused]).toEqual([['before', 'meanwhile'], false]);
+  expect([texts, bench.accepted.isPaused]).toEqual([['before', 'meanwhile'], false]);
   // And from then on silence is death again.
   bench.wire.handlers.received = () => {};
   bench.wire.send = () => {};
@@ -129,10 +129,10 @@ test('who has paused does not take the other for dead, and reads on afterwards',
   expect(await bench.close()).toEqual(NOTHING);
 });
 
-test('a dialer that has paused answers no ping: its host takes the connection for lost, and the next one is paused too', async () => {
-  const bench = new HostBench({}, { heartbeat: HEARTBEAT });
+test('a dialer that has paused answers no ping: its acceptor takes the connection for lost, and the next one is paused too', async () => {
+  const bench = new AcceptorBench({}, { heartbeat: HEARTBEAT });
   const { texts } = collect(bench.dialer);
-  const stream = open(bench.host);
+  const stream = open(bench.accepted);
   bench.dialer.pause();
   stream.write('late');
   bench.clock.elapse(10_000);
@@ -162,7 +162,7 @@ test('paused, and the connection that carries on is lost as soon as it is there:
     version: 1,
     limits: DEFAULT_LIMITS,
     heartbeat: HEARTBEAT,
-    relayId: 'host',
+    relayId: 'acceptor',
     resumeWindowMs: 60_000,
   });
   wires[0]!.receive(welcome);
@@ -190,9 +190,9 @@ test('paused, and the connection that carries on is lost as soon as it is there:
 });
 
 test('once it is back, a dialer does not dial again for what was lost before', async () => {
-  const bench = new HostBench();
+  const bench = new AcceptorBench();
   const redial = (bench.dialer as unknown as { redial: { now(): void } }).redial;
-  // It dials while it has a connection; the host ends that one first, and says WELCOME on the other then.
+  // It dials while it has a connection; the acceptor ends that one first, and says WELCOME on the other then.
   redial.now();
   bench.clock.run();
   expect([bench.dialer.state, bench.wires.length]).toEqual(['open', 2]);
