@@ -74,6 +74,13 @@ const builds: Record<string, BuildOptions> = {
     format: 'esm',
     minify: true,
   },
+  'demo-style': {
+    ...common,
+    entryPoints: ['browser/demo/demo.css'],
+    outfile: 'dist/demo/demo.css',
+    minify: true,
+    sourcemap: false,
+  },
 };
 
 await cleanDist();
@@ -102,7 +109,7 @@ async function cleanDist(): Promise<void> {
 }
 
 async function copyDemoPage(): Promise<void> {
-  const skip = /\.ts$|tsconfig/;
+  const skip = /\.(ts|css)$|tsconfig/;
   await cp('browser/demo', 'dist/demo', { recursive: true, filter: (source) => !skip.test(source) });
 }
 

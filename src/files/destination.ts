@@ -1,5 +1,5 @@
 import { TrunklineError } from '../protocol/errors.js';
-import { localFailure } from './failures.js';
+import { tryToStore } from './failures.js';
 import { Hasher } from './hasher.js';
 
 /** Where a file is written to, from its first message to its last. Exactly one of `store`, `keep` and `discard` ends it. */
@@ -48,11 +48,11 @@ export class WritableFileSink implements Sink {
   async startAt(): Promise<void> {}
 
   async write(bytes: Uint8Array): Promise<void> {
-    await attempt(this.file.write(bytes as Uint8Array<ArrayBuffer>));
+    await tryToStore(this.file.write(bytes as Uint8Array<ArrayBuffer>));
   }
 
   async store(): Promise<undefined> {
-    await attempt(this.file.close());
+    await tryToStore(this.file.close());
   }
 
   async keep(): Promise<void> {
@@ -62,13 +62,5 @@ export class WritableFileSink implements Sink {
   async discard(): Promise<void> {
     // One whose write failed has aborted itself, and says so.
     await this.file.abort(new TrunklineError('CANCELED', 'the transfer failed')).catch(() => {});
-  }
-}
-
-async function attempt(work: Promise<void>): Promise<void> {
-  try {
-    await work;
-  } catch (cause) {
-    throw localFailure('could not store the file', cause);
   }
 }

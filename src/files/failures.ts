@@ -17,6 +17,23 @@ export function localFailure(what: string, cause: unknown): TrunklineError {
   return error;
 }
 
+/** What the disk says, or what a page writes to, as a TrunklineError. */
+export function tryToStore<T>(work: Promise<T>): Promise<T> {
+  return attempt('could not store the file', work);
+}
+
+export function tryToRead<T>(work: Promise<T>): Promise<T> {
+  return attempt('could not read the file', work);
+}
+
+async function attempt<T>(what: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    throw localFailure(what, cause);
+  }
+}
+
 /** The other side does not keep to the wire of docs/files.md. */
 export function brokenWire(text: string, appCode?: string): TrunklineError {
   return new TrunklineError('PROTOCOL', text, { appCode });

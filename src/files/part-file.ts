@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { TrunklineError } from '../protocol/errors.js';
-import { localFailure } from './failures.js';
+import { tryToStore } from './failures.js';
 import { Hasher } from './hasher.js';
 
 const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
@@ -33,9 +33,9 @@ export class PartFile {
 
   /** Opens what is there, or a new one; nothing but a file of its own. @param sizeBytes of the whole file */
   static async open(path: string, sizeBytes: number): Promise<PartFile> {
-    const handle = await attempt(open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, MODE));
+    const handle = await tryToStore(open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, MODE));
     try {
-      const stats = await attempt(handle.stat());
+      const stats = await tryToStore(handle.stat());
       if (!stats.isFile()) {
         throw new TrunklineError('CANCELED', 'there is something else where the part of the file belongs', {
           appCode: 'EEXIST',
@@ -48,8 +48,8 @@ export class PartFile {
     }
     // It is a file of another name as well: one that was stored when this process was killed, say.
     await handle.close();
-    await attempt(unlink(path));
-    return new PartFile(path, await attempt(open(path, O_RDWR | O_CREAT | O_EXCL, MODE)), 0, sizeBytes);
+    await tryToStore(unlink(path));
+    return new PartFile(path, await tryToStore(open(path, O_RDWR | O_CREAT | O_EXCL, MODE)), 0, sizeBytes);
   }
 
   async hash(check: () => void): Promise<Hasher> {
@@ -57,7 +57,7 @@ export class PartFile {
     const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(READ_BYTES, this.heldBytes)));
     for (let offset = 0; offset < this.heldBytes; ) {
       check();
-      const { bytesRead } = await attempt(this.handle.read(buffer, 0, buffer.length, offset));
+      const { bytesRead } = await tryToStore(this.handle.read(buffer, 0, buffer.length, offset));
       if (bytesRead === 0) throw new TrunklineError('CANCELED', 'somebody else changes the part of the file');
       hasher.update(buffer.subarray(0, bytesRead));
       offset += bytesRead;
@@ -66,7 +66,7 @@ export class PartFile {
   }
 
   async truncate(sizeBytes: number): Promise<void> {
-    await attempt(this.handle.truncate(sizeBytes));
+    await tryToStore(this.handle.truncate(sizeBytes));
     this.writtenTo = sizeBytes;
   }
 
@@ -83,7 +83,7 @@ export class PartFile {
   /** Everything is on the disk when it resolves. */
   async sync(): Promise<void> {
     await this.flush();
-    await attempt(this.handle.sync());
+    await tryToStore(this.handle.sync());
   }
 
   async flush(): Promise<void> {
@@ -107,18 +107,9 @@ export class PartFile {
 
   private async writeAll(bytes: Buffer): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
-      const { bytesWritten } = await attempt(this.handle.write(bytes, at, bytes.length - at, this.writtenTo));
+      const { bytesWritten } = await tryToStore(this.handle.write(bytes, at, bytes.length - at, this.writtenTo));
       at += bytesWritten;
       this.writtenTo += bytesWritten;
     }
-  }
-}
-
-/** What the disk says, as a TrunklineError. */
-export async function attempt<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (cause) {
-    throw localFailure('could not store the file', cause);
   }
 }

@@ -3,9 +3,9 @@ import { link, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { TrunklineError } from '../protocol/errors.js';
 import type { Destination, Sink } from './destination.js';
-import { localFailure } from './failures.js';
+import { localFailure, tryToStore } from './failures.js';
 import type { Hasher } from './hasher.js';
-import { attempt, PartFile } from './part-file.js';
+import { PartFile } from './part-file.js';
 import { lockPart } from './part-locks.js';
 import { numberedName, partName } from './safe-name.js';
 
@@ -25,7 +25,7 @@ export class PathDestination implements Destination {
   constructor(private readonly path: string) {}
 
   async open(name: string, sizeBytes: number): Promise<Sink> {
-    const place = await attempt(findPlace(this.path, name));
+    const place = await tryToStore(findPlace(this.path, name));
     const partPath = join(place.folder, partName(place.name));
     const unlock = await lockPart(partPath);
     try {
@@ -111,7 +111,7 @@ class PathSink implements Sink {
   async discard(): Promise<void> {
     try {
       await this.part.close();
-      await attempt(unlink(this.part.path));
+      await tryToStore(unlink(this.part.path));
     } finally {
       await this.unlock();
     }
@@ -119,7 +119,7 @@ class PathSink implements Sink {
 
   private async takeOwnName(): Promise<string> {
     const path = join(this.place.folder, this.place.name);
-    await attempt(rename(this.part.path, path));
+    await tryToStore(rename(this.part.path, path));
     return path;
   }
 
@@ -140,7 +140,7 @@ class PathSink implements Sink {
       if (NO_LINKS.includes(code)) return await this.takeReserved(path);
       throw localFailure('could not store the file', cause);
     }
-    await attempt(unlink(this.part.path));
+    await tryToStore(unlink(this.part.path));
     return true;
   }
 
@@ -152,7 +152,7 @@ class PathSink implements Sink {
       if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
       throw localFailure('could not store the file', cause);
     }
-    await attempt(rename(this.part.path, path));
+    await tryToStore(rename(this.part.path, path));
     return true;
   }
 }

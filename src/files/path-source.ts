@@ -3,9 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { TrunklineError } from '../protocol/errors.js';
 import type { ByteSource } from './byte-source.js';
-import { localFailure } from './failures.js';
-
-const FAILED = 'could not read the file';
+import { tryToRead } from './failures.js';
 
 /** A file of this computer. Node only. */
 export class PathSource implements ByteSource {
@@ -21,9 +19,9 @@ export class PathSource implements ByteSource {
   /** @throws TrunklineError CANCELED when it cannot be read, or is no file */
   static async open(path: string): Promise<PathSource> {
     // Opening a pipe would wait for somebody who writes to it.
-    const handle = await attempt(open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)));
+    const handle = await tryToRead(open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)));
     try {
-      const stats = await attempt(handle.stat());
+      const stats = await tryToRead(handle.stat());
       if (!stats.isFile())
         throw new TrunklineError('CANCELED', 'what was to be sent is no file', { appCode: 'EISDIR' });
       return new PathSource(handle, basename(path), stats.size, Math.round(stats.mtimeMs));
@@ -37,7 +35,7 @@ export class PathSource implements ByteSource {
     const buffer = Buffer.allocUnsafe(length);
     let filled = 0;
     while (filled < length) {
-      const { bytesRead } = await attempt(this.handle.read(buffer, filled, length - filled, offset + filled));
+      const { bytesRead } = await tryToRead(this.handle.read(buffer, filled, length - filled, offset + filled));
       if (bytesRead === 0) break;
       filled += bytesRead;
     }
@@ -46,13 +44,5 @@ export class PathSource implements ByteSource {
 
   async close(): Promise<void> {
     await this.handle.close();
-  }
-}
-
-async function attempt<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (cause) {
-    throw localFailure(FAILED, cause);
   }
 }

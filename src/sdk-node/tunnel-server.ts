@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { guardHooks } from '../node/guarded-hooks.js';
 import { type ServerOptions, SubprotocolServer, type WebSocket } from '../node/subprotocol-server.js';
 import { SUBPROTOCOL } from '../protocol/constants.js';
 import { DEFAULT_LIMITS, type Limits } from '../protocol/limits.js';
@@ -9,7 +10,6 @@ import type { TunnelAcceptorOptions } from '../sdk/acceptor-options.js';
 import { callable } from '../sdk/callable.js';
 import { TunnelAcceptor, type TunnelAcceptorEvents } from '../sdk/tunnel-acceptor.js';
 import { type SocketLike, WebSocketConnection } from '../transport/websocket.js';
-import { guardHooks } from './guarded-hooks.js';
 
 export interface TunnelServerOptions
   extends Omit<TunnelAcceptorOptions, 'handleProtocols'>,
@@ -19,6 +19,8 @@ export interface TunnelServerOptions
    * subprotocols of a WebSocket that is no tunnel: if it picks one, that WebSocket is yours, by the event 'connection'.
    */
   handleProtocols?: ((protocols: Set<string>, request: IncomingMessage) => string | false) | undefined;
+  /** How long a WebSocket's peer may leave a close unanswered, milliseconds. Default 30,000, as in `ws`, whose types lack it. */
+  closeTimeout?: number | undefined;
 }
 
 /** What `ws` does by default and a tunnel does not want: deflate costs eight times the time, and messages are binary. */

@@ -1,12 +1,12 @@
 import { AcceptorSubject } from './acceptor-subject.js';
 import { DialerSubject } from './dialer-subject.js';
-import { HostSubject } from './host-subject.js';
 import { RelaySubject } from './relay-subject.js';
 import type { Subject } from './subject.js';
+import { TunnelAcceptorSubject } from './tunnel-acceptor-subject.js';
 import type { Configuration } from './vectors.js';
 
 export function createSubject(
-  role: 'acceptor' | 'dialer' | 'host' | 'relay',
+  role: 'acceptor' | 'dialer' | 'relay' | 'tunnelAcceptor',
   configuration: Configuration = {},
 ): Subject {
   switch (role) {
@@ -14,9 +14,9 @@ export function createSubject(
       return new AcceptorSubject(configuration);
     case 'dialer':
       return new DialerSubject(configuration);
-    case 'host':
-      return new HostSubject(configuration);
     case 'relay':
       return new RelaySubject(configuration);
+    case 'tunnelAcceptor':
+      return new TunnelAcceptorSubject(configuration);
   }
 }

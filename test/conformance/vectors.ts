@@ -17,7 +17,7 @@ export interface VectorFile {
 export interface Vector {
   id: string;
   rules: string[];
-  role: 'decoder' | 'acceptor' | 'dialer' | 'host' | 'relay';
+  role: 'decoder' | 'acceptor' | 'dialer' | 'relay' | 'tunnelAcceptor';
   title: string;
   configure?: Configuration;
   steps: Step[];

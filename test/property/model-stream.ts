@@ -51,6 +51,10 @@ export class ModelStream {
     return this.life === 'live';
   }
 
+  get hasFailed(): boolean {
+    return this.life === 'failed' || this.life === 'given up';
+  }
+
   // ── what the application does ────────────────────────────────────────────────────────────────────────────────────
 
   write(length: number): void {

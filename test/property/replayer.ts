@@ -1,4 +1,5 @@
 import { ConnectionCore } from '../../src/core/connection.js';
+import type { ErrorCode } from '../../src/protocol/codes.js';
 import { TrunklineError } from '../../src/protocol/errors.js';
 import type { Open } from '../../src/protocol/frames.js';
 import { DEFAULT_LIMITS } from '../../src/protocol/limits.js';
@@ -8,7 +9,8 @@ import { FakeAttachment } from '../core/fake-attachment.js';
 export class Replayer {
   readonly connection: ConnectionCore;
 
-  constructor(now: number, open: Open) {
+  /** @param endpoint who it says it is; default: nobody */
+  constructor(now: number, open: Open, endpoint?: string) {
     const nothing = () => {};
     this.connection = new ConnectionCore(
       { role: 'dialer', limits: DEFAULT_LIMITS, now },
@@ -20,15 +22,11 @@ export class Replayer {
         connectionEnded: nothing,
       },
     );
-    this.connection.hello();
+    this.connection.hello({ endpoint });
     this.connection.open(new FakeAttachment(1), open);
   }
 
-  /**
-   * It falls silent. What it played may have been the newest that the other end ever heard; if it then said goodbye, it
-   * would be believed, as its owner would: who holds an unused proof is the opener.
-   */
-  stop(): void {
-    this.connection.fail(new TrunklineError('CONNECTION_LOST', 'enough'));
+  stop(code: ErrorCode): void {
+    this.connection.fail(new TrunklineError(code, 'enough'));
   }
 }

@@ -9,17 +9,9 @@ import type { ModelStream } from './model-stream.js';
 import { Violation } from './model-stream.js';
 import type { ModelTunnel } from './model-tunnel.js';
 import { Replayer } from './replayer.js';
+import { SHORT_WINDOW_MS } from './scenario.js';
+import { LINGER_MS, waitForStreams } from './waiting.js';
 import { World, type WorldOptions } from './world.js';
-
-/** Beyond this, nothing that is over for both applications is remembered by either side. */
-const LINGER_MS = 40_000;
-
-/** Longer than the slowest network takes for all that was written. */
-const PATIENCE_MS = 1_000_000;
-const SLICE_MS = 10_000;
-
-/** Some of what goes wrong takes longer than this, and not for ever. */
-export const SHORT_WINDOW_MS = 20_000;
 
 export interface ResumeWorldOptions extends WorldOptions {
   resumeWindowMs: number;
@@ -89,7 +81,9 @@ export class ResumeWorld extends World {
   }
 
   stopReplaying(): void {
-    for (const replayer of this.replayers) replayer.stop();
+    // They fall silent. What one played may have been the newest that the other end ever heard; if it then said goodbye,
+    // it would be believed, as its owner would: who holds an unused proof is the opener.
+    for (const replayer of this.replayers) replayer.stop('CONNECTION_LOST');
     this.replayers.clear();
   }
 
@@ -103,9 +97,9 @@ export class ResumeWorld extends World {
     if (isClient && !to.hasClosed && !this.isWindowShort)
       for (const code of ['NO_LISTENER', 'LISTENER_GONE'] as const) causes.delete(code);
     // Whoever is gone for good, or gave it up and could not say so, is waited for in vain.
-    if (this.isWindowShort || (isClient ? to : from).hasClosed || hasFailed(isClient ? stream.other : client))
+    if (this.isWindowShort || (isClient ? to : from).hasClosed || (isClient ? stream.other : client)?.hasFailed)
       causes.add('RESUME_EXPIRED').add('RESUME_UNKNOWN');
-    if (isClient && hasFailed(stream.other)) causes.add('REFUSED');
+    if (isClient && stream.other?.hasFailed) causes.add('REFUSED');
     // What was accepted over a connection that was gone, or for a client that had to connect again, is offered again.
     if (!isClient && !stream.hasOpened) causes.add('CANCELED');
     if (!isClient && from.hasClosed) causes.add('CONNECTION_LOST');
@@ -158,15 +152,10 @@ export class ResumeWorld extends World {
 
   protected override patience(): void {
     if (!this.isCalm) throw new Violation('a world that is not calm does not come to an end');
-    for (let left = PATIENCE_MS; left > 0 && this.streams.some(({ isLive }) => isLive); left -= SLICE_MS)
-      this.network.elapse(SLICE_MS);
+    waitForStreams(this.network, () => this.streams);
   }
 
   protected override quiesce(): void {
     this.network.elapse(this.options.resumeWindowMs + LINGER_MS);
   }
-}
-
-function hasFailed(stream: ModelStream | undefined): boolean {
-  return stream?.life === 'failed' || stream?.life === 'given up';
 }

@@ -1,3 +1,5 @@
+import { addUp } from './seed-outcome.js';
+
 const REPORT_EVERY = 1000;
 
 interface Outcome {
@@ -5,11 +7,11 @@ interface Outcome {
 }
 
 /** Runs so many seeds, or the one that `SEED` names, and ends with an error code if one of them failed. */
-export function soak<T extends Outcome>(runSeed: (seed: number) => T, addUp: (outcomes: readonly T[]) => T): void {
+export function soak(runSeed: (seed: number) => Outcome): void {
   const { SEED } = process.env;
   const [count = '1000', first = '1'] = SEED === undefined ? process.argv.slice(2) : ['1', SEED];
   const startedAt = performance.now();
-  const outcomes: T[] = [];
+  const outcomes: Outcome[] = [];
   const failures: number[] = [];
 
   const report = (done: number): void => {

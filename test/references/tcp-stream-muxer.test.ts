@@ -1,4 +1,5 @@
 // tcp-stream-muxer: many streams over one TCP connection. Its document, ported and run for real.
+// More of them than fit into a byte: tcp-stream-muxer-ids.test.ts.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,13 +20,16 @@ import {
   type TunnelStream,
 } from '../../src/index.js';
 import type { PortLike } from '../../src/runtime/transports.js';
-import { connectTcp, listenTcp, type TcpTunnelServerOptions } from '../../src/sdk-node/index.js';
+import { connectTcp, listenTcp } from '../../src/sdk-node/index.js';
 import {
   cleanups,
   echoOf,
+  echoStreams,
   endTunnelsAfterEach,
   networkTo,
   portOf,
+  serveTcp,
+  tcpPair,
   track,
   trackDialed,
 } from '../sdk-node/tunnel-fixture.js';
@@ -44,26 +48,6 @@ function tempFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'trunkline-references-'));
   cleanups.push(() => rmSync(folder, { recursive: true }));
   return folder;
-}
-
-async function listening(address: Parameters<typeof listenTcp>[0], options: TcpTunnelServerOptions = {}) {
-  const tracked = track(listenTcp(address, options));
-  await once(tracked.server, 'listening');
-  return tracked;
-}
-
-const onLoopback = (options?: TcpTunnelServerOptions) => listening({ port: 0, host: '127.0.0.1' }, options);
-
-/** Both ends of a tunnel over TCP. */
-async function tcpPair(options?: TcpTunnelServerOptions): Promise<{ client: Tunnel; con: Tunnel }> {
-  const { server, accepted } = await onLoopback(options);
-  const client = trackDialed(connectTcp(portOf(server), '127.0.0.1'));
-  await client.opened;
-  return { client, con: accepted[0] as Tunnel };
-}
-
-function echoes(tunnel: Tunnel): void {
-  tunnel.on('stream', (stream: TunnelStream) => stream.pipe(stream));
 }
 
 /** A transfer there and back at once, every byte checked. */
@@ -187,59 +171,10 @@ describe('streams', () => {
 
   it('slices are never wrong: 4 MiB in writes of every size, of both sides at once', async () => {
     const { client, con } = await tcpPair();
-    for (const tunnel of [client, con]) echoes(tunnel);
+    for (const tunnel of [client, con]) echoStreams(tunnel);
     await Promise.all([carries(client, 4 * MIB), carries(con, 4 * MIB + 1), carries(client, 1)]);
   });
 });
-
-describe('streamOverflow: more than 255 streams', () => {
-  it('1,000 at once, each with its own bytes', async () => {
-    const { client, con } = await tcpPair();
-    echoes(con);
-    const streams = Array.from({ length: 1000 }, (_, meta) => client.createStream({ meta }));
-    await Promise.all(streams.map((stream) => stream.opened));
-    const texts = await Promise.all(streams.map((stream, count) => echoOf(stream, `stream ${count}`)));
-    expect(texts).toEqual(streams.map((_, count) => `stream ${count}`));
-  });
-
-  it('past the limit, which is an option, a stream fails with a code; neither side crashes, and room comes again', async () => {
-    const { client, con } = await tcpPair({ limits: { maxStreams: 256 } });
-    echoes(con);
-    const streams = Array.from({ length: 256 }, () => client.createStream());
-    await Promise.all(streams.map((stream) => stream.opened));
-    await expect(client.createStream().opened).rejects.toMatchObject({ code: 'LIMIT_STREAMS', retryable: true });
-    expect(await echoOf(streams[255]!, 'still here')).toBe('still here');
-    expect(await echoOf(client.createStream(), 'in its place')).toBe('in its place');
-    await Promise.all(streams.slice(0, 255).map((stream) => echoOf(stream, '')));
-  });
-
-  it.each([256, 65_536, 16_777_216, 2 ** 31])('nothing happens at stream id %i, on either side', async (id) => {
-    const { client, con } = await tcpPair();
-    for (const tunnel of [client, con]) {
-      echoes(tunnel);
-      startIdsAt(tunnel, tunnel === client ? id - 5 : id - 6);
-    }
-    const streams = Array.from({ length: 10 }, (_, count) => [client, con][count % 2]!.createStream());
-    const texts = await Promise.all(streams.map((stream, count) => echoOf(stream, `stream ${count}`)));
-    expect(texts).toEqual(streams.map((_, count) => `stream ${count}`));
-  });
-
-  it('when all ids of a connection are used up: a code, and what is open goes on', async () => {
-    const { client, con } = await tcpPair();
-    echoes(con);
-    startIdsAt(client, 2 ** 32 - 1);
-    const last = client.createStream();
-    await last.opened;
-    await expect(client.createStream().opened).rejects.toMatchObject({ code: 'LIMIT_STREAMS' });
-    expect(await echoOf(last, 'the last one')).toBe('the last one');
-  });
-});
-
-/** As if the connection had had so many streams: each of them would take a while. */
-function startIdsAt(tunnel: Tunnel, id: number): void {
-  const { core } = tunnel as unknown as { core: { connection: { table: { nextLocalId: number } } } };
-  core.connection.table.nextLocalId = id;
-}
 
 describe('leakage', () => {
   it('heapUsed stays where it is, however many bytes and streams have come and gone', async () => {
@@ -269,7 +204,7 @@ describe('leakage', () => {
 
 describe('overhead', () => {
   it('on the socket, a bulk transfer is its payload and less than a hundredth', async () => {
-    const { server } = await onLoopback();
+    const { server } = await serveTcp();
     const proxy = await networkTo(`ws://127.0.0.1:${portOf(server)}`);
     server.on('tunnel.open', (con: Tunnel) => con.on('stream', (stream: TunnelStream) => stream.resume().end()));
     const client = trackDialed(connectTcp(Number(new URL(proxy.url).port), '127.0.0.1'));
@@ -300,17 +235,17 @@ it('util: sendFile and receiveFile', async () => {
 
 describe('over', () => {
   it('TCP, and a cut: it comes back to the same tunnel', async () => {
-    const { server, accepted } = await onLoopback();
+    const { server, accepted } = await serveTcp();
     const proxy = await networkTo(`ws://127.0.0.1:${portOf(server)}`);
     const client = trackDialed(connectTcp(Number(new URL(proxy.url).port), '127.0.0.1'));
     await client.opened;
-    echoes(accepted[0]!);
+    echoStreams(accepted[0]!);
     await carries(client, 8 * MIB, () => proxy.cut());
     expect([accepted.length, proxy.counters.accepted]).toEqual([1, 2]);
   });
 
   it('a port that nobody listens on: CONNECTION_LOST', async () => {
-    const { server } = await onLoopback();
+    const { server } = await serveTcp();
     const port = portOf(server);
     await server.close();
     const client = trackDialed(connectTcp(port, '127.0.0.1'));
@@ -319,20 +254,20 @@ describe('over', () => {
 
   it('a Unix socket', async () => {
     const path = join(tempFolder(), 'socket');
-    const { server, accepted } = await listening(path);
+    const { server, accepted } = await serveTcp({}, path);
     expect(server.address()).toBe(path);
     const client = trackDialed(connectTcp(path));
     await client.opened;
-    echoes(accepted[0]!);
+    echoStreams(accepted[0]!);
     await carries(client, MIB);
   });
 
   it('TLS, with its certificate checked', async () => {
-    const { server, accepted } = await onLoopback({ tls: FOR_ADDRESS });
+    const { server, accepted } = await serveTcp({ tls: FOR_ADDRESS });
     const port = portOf(server);
     const client = trackDialed(connectTcp({ port, host: '127.0.0.1', tls: { ca: FOR_ADDRESS.cert } }));
     await client.opened;
-    echoes(accepted[0]!);
+    echoStreams(accepted[0]!);
     await carries(client, MIB);
     const stranger = trackDialed(connectTcp({ port, host: '127.0.0.1', tls: { ca: FOR_LOCALHOST.cert } }));
     await expect(stranger.opened).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
@@ -400,5 +335,5 @@ describe('over', () => {
 });
 
 function acceptorThatEchoes(options?: TunnelAcceptorOptions) {
-  return track(new TunnelAcceptor(options, echoes));
+  return track(new TunnelAcceptor(options, echoStreams));
 }

@@ -6,12 +6,13 @@ import { connect, createServer as createNetServer, type Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { describe, expect, it } from 'vitest';
-import { connectTunnel, type Tunnel, type TunnelStream } from '../../src/index.js';
+import { connectTunnel, type Tunnel } from '../../src/index.js';
 import { TunnelServer, type TunnelServerOptions } from '../../src/sdk-node/index.js';
 import {
   cleanups,
   dial,
   echoOf,
+  echoStreams,
   endTunnelsAfterEach,
   portOf,
   type Served,
@@ -34,7 +35,7 @@ endTunnelsAfterEach();
 function detached(options: TunnelServerOptions = {}) {
   const tracked = track(new TunnelServer({ noServer: true, ...options }));
   tracked.server.on('tunnel.open', (tunnel: Tunnel) => {
-    tunnel.on('stream', (stream: TunnelStream) => stream.pipe(stream));
+    echoStreams(tunnel);
   });
   return tracked;
 }
@@ -76,7 +77,7 @@ describe('usage', () => {
 
   it('client-side: a socket of the caller’s own', async () => {
     const served = await serve();
-    served.server.on('tunnel.open', (tunnel) => tunnel.on('stream', (stream: TunnelStream) => stream.pipe(stream)));
+    served.server.on('tunnel.open', (tunnel) => echoStreams(tunnel));
     const sockets: Socket[] = [];
     const createConnection = (): Socket => {
       const tcp = connect(portOf(served.server), '127.0.0.1');
@@ -157,7 +158,7 @@ describe('you get a lot of things for free', () => {
 
   it('buffer sent messages until the handshake process is finished', async () => {
     const served = await serve({ accept: () => new Promise((resolve) => setImmediate(resolve, true)) });
-    served.server.on('tunnel.open', (tunnel) => tunnel.on('stream', (stream: TunnelStream) => stream.pipe(stream)));
+    served.server.on('tunnel.open', (tunnel) => echoStreams(tunnel));
     const tunnel = dial(served.url);
     const stream = tunnel.createStream();
     for (let count = 0; count < 10; count++) stream.write(`${count} `);

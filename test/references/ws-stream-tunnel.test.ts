@@ -6,6 +6,7 @@ import { TunnelServer } from '../../src/sdk-node/index.js';
 import {
   dial,
   echoOf,
+  echoStreams,
   endTunnelsAfterEach,
   leftOf,
   networkTo,
@@ -78,7 +79,7 @@ it('the example of its README: a server, a client, a sub stream', async () => {
 it('both sides can create streams in the tunnel, at the same time, and their ids never collide', async () => {
   const { here, there } = await tunnelPair(await serve());
   const sides = [here, there];
-  for (const side of sides) side.on('stream', (stream: TunnelStream) => stream.pipe(stream));
+  for (const side of sides) echoStreams(side);
   const streams = Array.from({ length: 100 }, (_, count) => sides[count % 2]!.createStream({ meta: { count } }));
   const echoes = await Promise.all(
     streams.map(async (stream, count) => {
@@ -101,7 +102,7 @@ describe('tunnel types', () => {
     const { here, there } = await tunnelPair(served, { mode: 'stream' });
     expect([here.mode, there.mode]).toEqual(['stream', 'stream']);
     const [opener, other] = who === 'client' ? [here, there] : [there, here];
-    other.on('stream', (stream: TunnelStream) => stream.pipe(stream));
+    echoStreams(other);
     const stream = opener.createStream();
     await expect(opener.createStream().opened).rejects.toMatchObject({ code: 'LIMIT_STREAMS' });
     await stream.opened;
@@ -154,7 +155,7 @@ describe('idleTimeout', () => {
       const served = await serve(who === 'server' ? idle : {});
       const options = who === 'client' ? idle : {};
       const busy = await tunnelPair(served, options);
-      busy.there.on('stream', (stream: TunnelStream) => stream.pipe(stream));
+      echoStreams(busy.there);
       const stream = busy.here.createStream();
       await stream.opened;
       // Begun later, and over by then: the busy one has had its time.
@@ -226,7 +227,7 @@ describe('requestTunnel: a broken tunnel is resumed', () => {
     const events: string[] = [];
     for (const [side, tunnel] of Object.entries({ here, there }))
       for (const event of ['suspend', 'resume', 'close']) tunnel.on(event, () => events.push(`${side} ${event}`));
-    for (const tunnel of [here, there]) tunnel.on('stream', (stream: TunnelStream) => stream.pipe(stream));
+    for (const tunnel of [here, there]) echoStreams(tunnel);
     const streams = [here.createStream(), there.createStream()];
     for (const stream of streams) stream.write('before, ');
     await Promise.all(streams.map((stream) => once(stream, 'data')));
@@ -251,7 +252,7 @@ describe('requestTunnel: a broken tunnel is resumed', () => {
     expect(welcome.tunnelId).toMatch(/^[0-9a-f]{32}$/);
     expect([welcome.tunnelId === here.id, welcome.isReturning ?? false]).toEqual([false, false]);
     expect(served.accepted.length).toBe(2);
-    there.on('stream', (stream: TunnelStream) => stream.pipe(stream));
+    echoStreams(there);
     const stream = here.createStream();
     expect(await echoOf(stream, 'mine')).toBe('mine');
     await thief.close();
@@ -352,7 +353,7 @@ describe('what it gets wrong', () => {
       return condition();
     };
     const saboteur = new Saboteur(proxy, seed);
-    there.on('stream', (stream: TunnelStream) => stream.pipe(stream));
+    echoStreams(there);
     const streams = Array.from({ length: 4 }, () => here.createStream());
     let received = 0;
     for (const stream of streams)

@@ -1,4 +1,5 @@
 // wsd (a fork of ws): the options, events and calls of a WebSocket server and client that people rely on, at a tunnel.
+// More of its options: wsd-options.test.ts.
 import { createPrivateKey } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, type Server } from 'node:http';
@@ -12,12 +13,14 @@ import {
   cleanups,
   dial,
   echoOf,
+  echoStreams,
   endTunnelsAfterEach,
   networkTo,
   portOf,
   serve,
   track,
   tunnelPair,
+  works,
 } from '../sdk-node/tunnel-fixture.js';
 import { FOR_ADDRESS, FOR_LOCALHOST } from '../support/certificates.js';
 import { listenOnFreePort } from '../support/free-port.js';
@@ -31,12 +34,6 @@ checkLeaksAfterEach();
 endTunnelsAfterEach();
 
 const MIB = 1024 * 1024;
-
-/** The tunnel's streams come back. */
-async function works({ here, there }: { here: Tunnel; there: Tunnel }): Promise<void> {
-  there.on('stream', (stream: TunnelStream) => stream.pipe(stream));
-  expect(await echoOf(here.createStream(), 'there and back')).toBe('there and back');
-}
 
 /** An HTTP server of the test's own. */
 async function http(server: Server = createServer((_request, response) => response.end('http'))): Promise<string> {
@@ -115,7 +112,7 @@ describe('new Server(options, callback)', () => {
   it('maxPayload: a message past it ends the connection that sent it, and no tunnel sends one', async () => {
     const served = await serve({ maxPayload: 32 * 1024 });
     const { here, there } = await tunnelPair(served);
-    there.on('stream', (stream: TunnelStream) => stream.pipe(stream));
+    echoStreams(there);
     const stream = here.createStream();
     const [echo] = await Promise.all([readSeeded(stream, 1), writeSeeded(stream, 1, MIB)]);
     expect(echo.bytes).toBe(MIB);
@@ -333,7 +330,7 @@ describe('websocket', () => {
     const served = await serve();
     const proxy = await networkTo(served.url);
     const { here, there } = await tunnelPair(served, {}, proxy.url);
-    there.on('stream', (stream: TunnelStream) => stream.pipe(stream));
+    echoStreams(there);
     const transfer = async () => {
       const stream = here.createStream();
       await Promise.all([readSeeded(stream, 1), writeSeeded(stream, 1, MIB)]);

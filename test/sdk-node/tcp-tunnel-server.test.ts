@@ -1,11 +1,10 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import type { TunnelStream } from '../../src/index.js';
 import { connectTcp, listenTcp } from '../../src/sdk-node/index.js';
 import { FOR_LOCALHOST } from '../support/certificates.js';
 import { checkLeaksAfterEach } from '../support/leak-check.js';
-import { cleanups, endTunnelsAfterEach, portOf, track, trackDialed } from './tunnel-fixture.js';
+import { cleanups, echoStreams, endTunnelsAfterEach, portOf, track, trackDialed } from './tunnel-fixture.js';
 
 checkLeaksAfterEach();
 endTunnelsAfterEach();
@@ -62,7 +61,7 @@ it('onTunnel may stand in the place of the options', async () => {
   const { server } = track(
     listenTcp(HERE, (tunnel, socket) => {
       sockets.push(socket);
-      tunnel.on('stream', (stream: TunnelStream) => stream.pipe(stream));
+      echoStreams(tunnel);
     }),
   );
   await once(server, 'listening');

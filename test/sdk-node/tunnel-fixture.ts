@@ -8,7 +8,13 @@ import {
   type TunnelAcceptor,
   type TunnelStream,
 } from '../../src/index.js';
-import { TunnelServer, type TunnelServerOptions } from '../../src/sdk-node/index.js';
+import {
+  connectTcp,
+  listenTcp,
+  type TcpTunnelServerOptions,
+  TunnelServer,
+  type TunnelServerOptions,
+} from '../../src/sdk-node/index.js';
 import { tunnelInternals } from '../support/internals.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
@@ -115,8 +121,39 @@ export async function tunnelPair(
   return { here, there: served.accepted[count] as Tunnel };
 }
 
+const LOOPBACK = { port: 0, host: '127.0.0.1' };
+
+/** A `TcpTunnelServer` that listens; default: on this computer alone. */
+export async function serveTcp(
+  options: TcpTunnelServerOptions = {},
+  address: Parameters<typeof listenTcp>[0] = LOOPBACK,
+) {
+  const tracked = track(listenTcp(address, options));
+  await once(tracked.server, 'listening');
+  return tracked;
+}
+
+/** Both ends of a tunnel over TCP. */
+export async function tcpPair(options?: TcpTunnelServerOptions): Promise<{ client: Tunnel; con: Tunnel }> {
+  const { server, accepted } = await serveTcp(options);
+  const client = trackDialed(connectTcp(portOf(server), '127.0.0.1'));
+  await client.opened;
+  return { client, con: accepted[0] as Tunnel };
+}
+
+/** What arrives on its streams goes back. */
+export function echoStreams(tunnel: Tunnel): void {
+  tunnel.on('stream', (stream: TunnelStream) => stream.pipe(stream));
+}
+
 /** What comes back, in all, for a text that is all there is to say. */
 export async function echoOf(stream: TunnelStream, text: string): Promise<string> {
   stream.end(text);
   return String(Buffer.concat(await stream.toArray()));
+}
+
+/** The tunnel's streams come back. */
+export async function works({ here, there }: { here: Tunnel; there: Tunnel }): Promise<void> {
+  echoStreams(there);
+  expect(await echoOf(here.createStream(), 'there and back')).toBe('there and back');
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Attacker } from '../support/attacker.js';
+import { type Attacker, webSocketHeader } from '../support/attacker.js';
 import { frame, offsets, open, Type } from '../support/raw-peer.js';
 
 /** What an attacker can find out beforehand. */
@@ -55,6 +55,14 @@ function openStamp(target: object, fields: object = {}): (id: number) => Buffer 
     copy.write(id.toString(16).padStart(32, '0'), uidAt, 'latin1');
     return copy;
   };
+}
+
+const [BINARY_PART, CONTINUATION_PART, WEBSOCKET_PING] = [0x02, 0x00, 0x89];
+
+/** Frames of the WebSocket itself, in no message. */
+function webSocketFrames(attacker: Attacker, firstByte: number): Flood {
+  attacker.pack = (...frames) => Buffer.concat(frames);
+  return always(Array.from({ length: BATCH }, () => webSocketHeader(firstByte, 0)));
 }
 
 const anyName = (): string => `n-${randomBytes(8).toString('hex')}`;
@@ -206,6 +214,26 @@ export const FLOODS: readonly FloodKind[] = [
       const resume = { epoch: 1, received: 0, ended: false, proof: randomBytes(16).toString('hex') };
       const stamp = openStamp({ kind: 'resume', endpoint, waitMs: 0 }, { resume });
       return repeat(() => [stamp(attacker.takeId())]);
+    },
+  },
+  {
+    name: 'WebSocket pings',
+    connections: 4,
+    // A WebSocket that fails has no word of the protocol to say.
+    cutBy: ['closed'],
+    burst: 1000,
+    stage: 'handshake',
+    begin: (attacker) => webSocketFrames(attacker, WEBSOCKET_PING),
+  },
+  {
+    name: 'empty fragments',
+    connections: 4,
+    cutBy: ['closed'],
+    burst: 1000,
+    stage: 'handshake',
+    begin: (attacker) => {
+      attacker.sendBytes(webSocketHeader(BINARY_PART, 0));
+      return webSocketFrames(attacker, CONTINUATION_PART);
     },
   },
 ];

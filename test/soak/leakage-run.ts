@@ -20,9 +20,13 @@ export function grownBytes({ usedBytes }: Leakage): number {
 }
 
 /** Sends so many MiB over one stream, and looks `samples` times what is in use. */
-export async function sendBytes({ dialer, host }: TunnelPair, mebibytes: number, samples: number): Promise<Leakage> {
+export async function sendBytes(
+  { dialer, accepted }: TunnelPair,
+  mebibytes: number,
+  samples: number,
+): Promise<Leakage> {
   let received = 0;
-  const arrived = once(host, 'stream').then(([stream]) => {
+  const arrived = once(accepted, 'stream').then(([stream]) => {
     (stream as TunnelStream).on('data', (bytes: Uint8Array) => {
       received += bytes.length;
     });
@@ -56,9 +60,13 @@ async function quiet(stream: TunnelStream, received: () => number): Promise<void
 }
 
 /** Opens and closes so many streams, up to 100 at once, each with an exchange of a few bytes. */
-export async function openStreams({ dialer, host }: TunnelPair, streams: number, samples: number): Promise<Leakage> {
+export async function openStreams(
+  { dialer, accepted }: TunnelPair,
+  streams: number,
+  samples: number,
+): Promise<Leakage> {
   const answer = (stream: TunnelStream): void => void stream.pipe(stream);
-  host.on('stream', answer);
+  accepted.on('stream', answer);
   const leakage: Leakage = { amounts: [], usedBytes: [] };
   let opened = 0;
   for (let sample = 1; sample <= samples; sample++) {
@@ -71,7 +79,7 @@ export async function openStreams({ dialer, host }: TunnelPair, streams: number,
     leakage.amounts.push(opened);
     leakage.usedBytes.push(usedHeapBytes());
   }
-  host.off('stream', answer);
+  accepted.off('stream', answer);
   return leakage;
 }
 

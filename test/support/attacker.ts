@@ -136,9 +136,12 @@ export class Attacker {
     this.socket.write(request.join('\r\n'));
   }
 
+  /** What `send` makes of what it is given: who plays with WebSocket frames has them left as they are. */
+  pack: (...frames: Uint8Array[]) => Buffer = webSocketMessage;
+
   /** All of it in one message; false when the socket has enough for now. */
   send(...frames: Uint8Array[]): boolean {
-    return this.sendBytes(webSocketMessage(...frames));
+    return this.sendBytes(this.pack(...frames));
   }
 
   /** Onto the socket as they are. */

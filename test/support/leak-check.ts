@@ -76,7 +76,7 @@ async function checkFixture(fixture: RelayFixture): Promise<void> {
     expect(relay.servers()).toEqual([]);
     for (const tunnel of tunnels) tunnel.close();
     await Promise.all(tunnels.map((tunnel) => tunnel.closed));
-    for (const close of fixture.alsoClose) await close();
+    for (const close of fixture.alsoClose.splice(0)) await close();
     const ownTunnels = relayInternals(relay).own.tunnel === undefined ? 0 : 1;
     await until(
       () => relay.stats().tunnels.active === ownTunnels,
@@ -90,5 +90,7 @@ async function checkFixture(fixture: RelayFixture): Promise<void> {
     expect(leftOfClosedRelay(relay)).toEqual([]);
   } finally {
     await fixture.destroy();
+    // Where something was left: programs of others would outlive the tests.
+    for (const close of fixture.alsoClose.splice(0)) await close();
   }
 }

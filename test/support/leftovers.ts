@@ -37,9 +37,31 @@ export function leftOfClosed(tunnel: Tunnel): string[] {
   return [...leftOnTunnel(tunnel), ...present({ connections: drivers.size, timers })];
 }
 
+type Sized = { readonly size: number };
+
+/** Besides what `relayInternals` shows: what peers are held to, and what waits for a decision or for its turn. */
+function waitingRooms(relay: Relay) {
+  return relayInternals(relay).core as unknown as {
+    broker: {
+      pending: { countOf: Sized };
+      paced: { waiting: Sized };
+      admissions: { held: Sized };
+      resumes: { turns: { byTunnel: Sized } };
+      watches: { all: Sized };
+    };
+    peerLimits: {
+      peers: Sized;
+      handshakes: { pending: Sized; countOf: Sized };
+      memory: { countedBytes: number };
+    };
+    tokenExpiries: { byConnection: Sized };
+  };
+}
+
 export function leftAtRelay(relay: Relay): string[] {
   const { splices, connects, resumes, names } = relay.stats();
   const { pending, resumes: resuming } = relayInternals(relay).core.broker;
+  const { broker, peerLimits } = waitingRooms(relay);
   return present({
     splices: splices.active,
     names: names.active,
@@ -50,11 +72,17 @@ export function leftAtRelay(relay: Relay): string[] {
     'of them still known': resuming.pending.size,
     'legs of them': resuming.pending.byLeg.size,
     'endpoints waited for': resuming.pending.parked.size,
+    'tunnels that ask for resumes': broker.resumes.turns.byTunnel.size,
+    'listeners with offers': broker.pending.countOf.size,
+    'streams that are decided on': broker.admissions.held.size,
+    'tunnels whose questions wait': broker.paced.waiting.size,
+    'bytes counted': peerLimits.memory.countedBytes,
   });
 }
 
 export function leftOfClosedRelay(relay: Relay): string[] {
   const { transports, requests, core } = relayInternals(relay);
+  const { broker, peerLimits, tokenExpiries } = waitingRooms(relay);
   return [
     ...leftAtRelay(relay),
     ...present({
@@ -64,6 +92,11 @@ export function leftOfClosedRelay(relay: Relay): string[] {
       connections: core.connections.size,
       parties: core.broker.parties.byConnection.size,
       endpoints: core.broker.parties.byEndpoint.size,
+      watches: broker.watches.all.size,
+      'peers with limits': peerLimits.peers.size,
+      handshakes: peerLimits.handshakes.pending.size,
+      'addresses of them': peerLimits.handshakes.countOf.size,
+      'tokens that run out': tokenExpiries.byConnection.size,
     }),
   ];
 }

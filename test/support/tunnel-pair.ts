@@ -6,10 +6,10 @@ import { connectTcp, listenTcp, TunnelServer } from '../../src/sdk-node/index.js
 
 export type Carrier = 'tcp' | 'websocket';
 
-/** Two ends of a tunnel without a relay, in this process, and how many bytes its socket has carried to the host. */
+/** Two ends of a tunnel without a relay, in this process, and how many bytes its socket has carried to the acceptor. */
 export interface TunnelPair {
   dialer: Tunnel;
-  host: Tunnel;
+  accepted: Tunnel;
   wireBytes(): number;
   close(): Promise<void>;
 }
@@ -23,14 +23,14 @@ async function openOverTcp(): Promise<TunnelPair> {
   const opened = once(server, 'tunnel.open') as Promise<[Tunnel, Socket]>;
   await once(server, 'listening');
   const dialer = connectTcp((server.address() as AddressInfo).port);
-  const [host, socket] = await opened;
+  const [accepted, socket] = await opened;
   await dialer.opened;
   return {
     dialer,
-    host,
+    accepted,
     wireBytes: () => socket.bytesRead,
     close: async () => {
-      await closeInOrder(dialer, host);
+      await closeInOrder(dialer, accepted);
       await server.close();
     },
   };
@@ -45,22 +45,22 @@ async function openOverWebSocket(): Promise<TunnelPair> {
   httpServer.listen(0);
   await once(httpServer, 'listening');
   const dialer = connectTunnel(`ws://localhost:${(httpServer.address() as AddressInfo).port}`);
-  const [host] = await opened;
+  const [accepted] = await opened;
   await dialer.opened;
   return {
     dialer,
-    host,
+    accepted,
     wireBytes: () => sockets.reduce((sum, { bytesRead }) => sum + bytesRead, 0),
     close: async () => {
-      await closeInOrder(dialer, host);
+      await closeInOrder(dialer, accepted);
       await server.close();
       await new Promise((resolve) => httpServer.close(resolve));
     },
   };
 }
 
-/** What the dialer said last is heard before the host ends as well. */
-async function closeInOrder(dialer: Tunnel, host: Tunnel): Promise<void> {
+/** What the dialer said last is heard before the acceptor ends as well. */
+async function closeInOrder(dialer: Tunnel, accepted: Tunnel): Promise<void> {
   dialer.close();
-  await host.closed;
+  await accepted.closed;
 }

@@ -15,7 +15,7 @@ export async function measureOverhead(
 ): Promise<number> {
   const pair = await openTunnelPair(carrier);
   let received = 0;
-  const arrived = once(pair.host, 'stream') as Promise<[TunnelStream]>;
+  const arrived = once(pair.accepted, 'stream') as Promise<[TunnelStream]>;
   const stream = pair.dialer.createStream();
   const [far] = await arrived;
   far.on('data', (bytes: Uint8Array) => {

@@ -7,7 +7,7 @@ import type { Machine } from '../support/simulated-network.js';
 import type { VirtualClock } from '../support/virtual-clock.js';
 import { Violation } from './model-stream.js';
 
-export interface ModelHostOptions {
+export interface ModelAcceptorOptions {
   tunnel: TunnelCoreOptions;
   heartbeat: { intervalMs: number; timeoutMs: number };
   /** How long it takes to decide on a dialer, milliseconds, both ends included. */
@@ -20,12 +20,12 @@ export function tunnelIdOf(endpoint: string): string {
 }
 
 /** A process that takes tunnels without a relay, as a `TunnelAcceptor` does; restarted, it has forgotten everything. */
-export class ModelHost implements Machine {
+export class ModelAcceptor implements Machine {
   readonly tunnels = new Map<string, AcceptedTunnelCore>();
   private undecided: { at: number; decide: () => void }[] = [];
 
   constructor(
-    private readonly options: ModelHostOptions,
+    private readonly options: ModelAcceptorOptions,
     private readonly random: SeededRandom,
     private readonly clock: VirtualClock,
     private readonly tunnelCreated: (core: AcceptedTunnelCore, id: string) => void,
@@ -49,7 +49,7 @@ export class ModelHost implements Machine {
     const canReturn = endpoint !== undefined && tunnel.resumeWindowMs > 0;
     const id = canReturn ? tunnelIdOf(endpoint) : this.random.id();
     const core = this.tunnels.get(id) ?? this.create(id, canReturn);
-    core.connections.take(incoming, { heartbeat, relayId: 'host' }, this.clock.now());
+    core.connections.take(incoming, { heartbeat, relayId: 'peer' }, this.clock.now());
   }
 
   private create(id: string, canReturn: boolean): AcceptedTunnelCore {
@@ -84,7 +84,7 @@ export class ModelHost implements Machine {
   }
 
   checkEmpty(): void {
-    if (this.tunnels.size > 0) throw new Violation(`${this.tunnels.size} tunnels are left at the host`);
-    if (this.nextDeadline() !== Number.POSITIVE_INFINITY) throw new Violation('an empty host waits for something');
+    if (this.tunnels.size > 0) throw new Violation(`${this.tunnels.size} tunnels are left at the acceptor`);
+    if (this.nextDeadline() !== Number.POSITIVE_INFINITY) throw new Violation('an empty acceptor waits for something');
   }
 }

@@ -1,4 +1,4 @@
-/** What a host decides beside its core: R160 to R162 as well, and R167 and R168. The dialer is written by hand. */
+/** What a tunnel acceptor decides beside its core: R160 to R162 as well, and R167 and R168. The dialer is written by hand. */
 import { expect, test } from 'vitest';
 import type { TunnelAcceptorOptions } from '../../src/sdk/acceptor-options.js';
 import { TunnelAcceptor } from '../../src/sdk/tunnel-acceptor.js';

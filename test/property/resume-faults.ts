@@ -1,10 +1,10 @@
 import type { SeededRandom } from '../support/seeded-random.js';
-import type { Link } from '../support/simulated-network.js';
+import { Faults, type Weights } from './faults.js';
 import type { ModelRelay } from './model-relay.js';
 import type { ResumeWorld } from './resume-world.js';
 
-/** How often each comes, by itself and among the others. */
-const WEIGHTS = {
+export type ResumeFault = 'killRelay' | 'failOver' | 'drain' | 'replay' | 'replayTwice';
+const WEIGHTS: Weights<ResumeFault> = {
   cut: 8,
   tear: 10,
   halfOpen: 4,
@@ -15,46 +15,24 @@ const WEIGHTS = {
   drain: 1,
   replay: 4,
   replayTwice: 2,
-} as const;
-export type Fault = keyof typeof WEIGHTS;
-export const FAULTS = Object.keys(WEIGHTS) as Fault[];
-const DRAWN = FAULTS.flatMap((fault) => Array.from({ length: WEIGHTS[fault] }, () => fault));
+};
 
 const DRAIN_MS = 5000;
 
-/** Draws what goes wrong next. */
-export class FaultInjector {
-  readonly totals = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>;
+/** What goes wrong between tunnels and their relays. */
+export class ResumeFaults extends Faults<ResumeFault> {
   private readonly due: { at: number; action: () => void }[] = [];
 
   constructor(
     private readonly world: ResumeWorld,
-    private readonly random: SeededRandom,
-  ) {}
-
-  /** One fault, if it can happen now. */
-  inject(): void {
-    const fault = this.random.pick(DRAWN);
-    if (this.perform(fault)) this.totals[fault]++;
+    random: SeededRandom,
+  ) {
+    super(WEIGHTS, world.network, random);
   }
 
-  private perform(fault: Fault): boolean {
-    const { world, random } = this;
+  protected perform(fault: ResumeFault): boolean {
+    const { world } = this;
     switch (fault) {
-      case 'cut':
-        return this.onLink((link) => link.cut());
-      case 'tear':
-        return this.onLink((link) => link.tear(random.pick(['dialer', 'acceptor']), random.integer(0, 4000)));
-      case 'halfOpen':
-        return this.onLink((link) => {
-          const which = random.integer(0, 2);
-          if (which !== 0) link.up.swallow();
-          if (which !== 1) link.down.swallow();
-        });
-      case 'stall':
-        return this.onLink((link) => random.pick([link.up, link.down]).stall(random.integer(1, 3000)));
-      case 'delay':
-        return this.onLink((link) => random.pick([link.up, link.down]).delay(random.integer(1, 3000)));
       case 'killRelay':
         return this.restart(world.active);
       case 'failOver': {
@@ -65,16 +43,10 @@ export class FaultInjector {
       case 'drain':
         return this.drain(world.active);
       case 'replay':
+        return this.replay(1);
       case 'replayTwice':
-        return this.replay(fault === 'replay' ? 1 : 2);
+        return this.replay(2);
     }
-  }
-
-  private onLink(action: (link: Link) => void): boolean {
-    const links = this.world.network.openLinks;
-    if (links.length === 0) return false;
-    action(this.random.pick(links));
-    return true;
   }
 
   private restart(relay: ModelRelay): boolean {

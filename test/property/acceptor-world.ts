@@ -16,18 +16,14 @@ import { decodeMessage } from '../support/decode-message.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { type Conditions, type Link, SimulatedNetwork } from '../support/simulated-network.js';
 import { VirtualClock } from '../support/virtual-clock.js';
-import { type End, HostStories, type Terms } from './host-stories.js';
-import { Impostor } from './impostor.js';
-import { ModelHost, tunnelIdOf } from './model-host.js';
+import { AcceptorStories, type End, type Terms } from './acceptor-stories.js';
+import { ModelAcceptor, tunnelIdOf } from './model-acceptor.js';
 import { ModelStream, Violation } from './model-stream.js';
 import { ModelTunnel } from './model-tunnel.js';
+import { Replayer } from './replayer.js';
+import { LINGER_MS, waitForStreams } from './waiting.js';
 
-/** Beyond this, nothing that is over for both applications is remembered by either side. */
-const LINGER_MS = 40_000;
-/** Longer than the slowest network takes for all that was written. */
-const PATIENCE_MS = 1_000_000;
-const SLICE_MS = 10_000;
-export interface HostWorldOptions extends Terms {
+export interface AcceptorWorldOptions extends Terms {
   seed: number;
   tunnels: number;
   window: WindowOptions;
@@ -39,36 +35,36 @@ export interface HostWorldOptions extends Terms {
   firstLocalId: number;
 }
 
-/** Dialers and a host, both of whom open streams, and everything that may go wrong between them. */
-export class HostWorld {
+/** Dialers and an acceptor, both of whom open streams, and everything that may go wrong between them. */
+export class AcceptorWorld {
   readonly random: SeededRandom;
   readonly clock = new VirtualClock(1);
   readonly network: SimulatedNetwork;
   readonly ends: End[] = [];
   streams: ModelStream[] = [];
-  /** Those that a restart of the host took with it. */
+  /** Those that a restart of the acceptor took with it. */
   readonly vanished: ModelStream[] = [];
   /** Re-opens that were seen on their way. */
   readonly captured: { open: Open; tunnelId: string }[] = [];
-  readonly openedBy = { dialer: 0, host: 0 };
-  private readonly host: ModelHost;
+  readonly openedBy = { dialer: 0, acceptor: 0 };
+  private readonly acceptor: ModelAcceptor;
   private readonly byCore = new Map<StreamCore, ModelStream>();
-  private readonly stories: HostStories;
-  private readonly impostors = new Set<Impostor>();
+  private readonly stories: AcceptorStories;
+  private readonly impostors = new Set<Replayer>();
   private isFinishing = false;
 
-  constructor(readonly options: HostWorldOptions) {
+  constructor(readonly options: AcceptorWorldOptions) {
     this.random = new SeededRandom(options.seed);
-    this.stories = new HostStories(options, this.ends);
+    this.stories = new AcceptorStories(options, this.ends);
     this.network = new SimulatedNetwork(this.clock, this.random.fork(), options.conditions);
     this.network.afterStep = () => this.observe();
-    const { heartbeat, decisionMs, hostWindowMs } = options;
+    const { heartbeat, decisionMs, acceptorWindowMs } = options;
     const ids = this.random.fork();
-    const tunnel = this.tunnelOptions(ids, hostWindowMs);
-    this.host = new ModelHost({ tunnel, heartbeat, decisionMs }, ids.fork(), this.clock, (core, tunnelId) =>
-      this.ends.push({ core, side: 'host', tunnelId, unanswered: [], hasClosed: false }),
+    const tunnel = this.tunnelOptions(ids, acceptorWindowMs);
+    this.acceptor = new ModelAcceptor({ tunnel, heartbeat, decisionMs }, ids.fork(), this.clock, (core, tunnelId) =>
+      this.ends.push({ core, side: 'acceptor', tunnelId, unanswered: [], hasClosed: false }),
     );
-    this.network.add(this.host);
+    this.network.add(this.acceptor);
     for (let count = 0; count < options.tunnels; count++) this.addDialer(count);
   }
 
@@ -103,7 +99,7 @@ export class HostWorld {
   /** Dials, whether there is a connection or not. */
   dial(core: DialedTunnelCore): void {
     if (core.stateName === 'closed') return;
-    this.linked(this.network.connect(core.connections.dial(), this.host.accept()), core);
+    this.linked(this.network.connect(core.connections.dial(), this.acceptor.accept()), core);
   }
 
   private linked(link: Link, core: DialedTunnelCore): void {
@@ -119,13 +115,13 @@ export class HostWorld {
       if (frame.type === 'OPEN' && frame.open.resume) this.captured.push({ open: frame.open, tunnelId });
   }
 
-  /** The host's process is gone, with all that it knew. */
-  restartHost(): void {
+  /** The acceptor's process is gone, with all that it knew. */
+  restartAcceptor(): void {
     for (const link of this.network.openLinks) link.tear('acceptor', this.random.integer(0, 2000));
-    this.host.forgetAll();
-    const gone = this.ends.filter(({ side }) => side === 'host');
+    this.acceptor.forgetAll();
+    const gone = this.ends.filter(({ side }) => side === 'acceptor');
     for (const end of gone) this.ends.splice(this.ends.indexOf(end), 1);
-    this.stories.hostRestarted();
+    this.stories.acceptorRestarted();
     const isGone = (stream: ModelStream) => gone.some(({ core }) => core === this.coreOf.get(stream));
     this.vanished.push(...this.streams.filter(isGone));
     this.streams = this.streams.filter((stream) => !isGone(stream));
@@ -135,9 +131,9 @@ export class HostWorld {
   /** Somebody who knows a tunnel's id, and what was said on it, and not its secret. */
   impersonate(tunnelId: string, open: Open): void {
     this.stories.impostorIds.add(tunnelIdOf(tunnelId));
-    const impostor = new Impostor(this.clock.now(), tunnelId, open);
+    const impostor = new Replayer(this.clock.now(), open, tunnelId);
     this.impostors.add(impostor);
-    this.network.connect(impostor.connection, this.host.accept());
+    this.network.connect(impostor.connection, this.acceptor.accept());
   }
 
   // ── what applications do ─────────────────────────────────────────────────────────────────────────────────────────
@@ -192,7 +188,7 @@ export class HostWorld {
     this.checkPlaces();
   }
 
-  /** A dialer that is back has left its other connections, whatever the host knows of them. */
+  /** A dialer that is back has left its other connections, whatever the acceptor knows of them. */
   private checkPlaces(): void {
     for (const { core, side } of this.ends) {
       if (side === 'dialer') continue;
@@ -238,7 +234,7 @@ export class HostWorld {
   }
 
   private handleClosed(end: End, error: TrunklineError): void {
-    if (end.side === 'host') this.host.closed(end.core as AcceptedTunnelCore);
+    if (end.side === 'acceptor') this.acceptor.closed(end.core as AcceptedTunnelCore);
     if (end.hasClosed) return;
     end.hasClosed = true;
     this.stories.judgeTunnel(end, error);
@@ -259,7 +255,7 @@ export class HostWorld {
 
   /** Nothing goes wrong any more. */
   calm(): void {
-    for (const impostor of this.impostors) impostor.stop();
+    for (const impostor of this.impostors) impostor.stop('TUNNEL_CLOSED');
     for (const link of this.network.openLinks) if (link.isHalfOpen) link.cut();
   }
 
@@ -268,8 +264,7 @@ export class HostWorld {
     this.isFinishing = true;
     this.observe();
     this.network.settle();
-    for (let left = PATIENCE_MS; left > 0 && this.streams.some(({ isLive }) => isLive); left -= SLICE_MS)
-      this.network.elapse(SLICE_MS);
+    waitForStreams(this.network, () => this.streams);
     for (const stream of this.streams) {
       if (stream.isLive)
         throw new Violation(`a stream is stuck: ${stream.describe()}, other end: ${stream.other?.describe()}`);
@@ -279,8 +274,8 @@ export class HostWorld {
 
   /** Nothing may be left of streams; then tunnels close, and nothing may be left at all. */
   tearDown(): void {
-    const { dialerWindowMs, hostWindowMs } = this.options;
-    this.network.elapse(Math.max(dialerWindowMs, hostWindowMs) + LINGER_MS);
+    const { dialerWindowMs, acceptorWindowMs } = this.options;
+    this.network.elapse(Math.max(dialerWindowMs, acceptorWindowMs) + LINGER_MS);
     for (const { core, side } of this.ends) {
       if (core.streamCount > 0) throw new Violation(`${core.streamCount} streams are left in a tunnel of the ${side}`);
       if (core.suspendedCount > 0) throw new Violation(`${core.suspendedCount} suspended streams are left`);
@@ -289,14 +284,14 @@ export class HostWorld {
       if (ids > 0) throw new Violation(`${ids} streams on a connection of the ${side}`);
     }
     const [one] = this.ends;
-    const side = this.random.pick(['dialer', 'host'] as const);
+    const side = this.random.pick(['dialer', 'acceptor'] as const);
     for (const end of this.ends) if (end.side === side || one === end) this.close(end);
     this.network.settle();
     for (const end of this.ends) this.close(end);
     this.network.settle();
     this.observe();
     if (this.network.openLinks.length > 0) throw new Violation('connections are left');
-    this.host.checkEmpty();
+    this.acceptor.checkEmpty();
     for (const { core } of this.ends)
       if (core.nextDeadline() !== Number.POSITIVE_INFINITY) throw new Violation('a tunnel that is over waits');
   }

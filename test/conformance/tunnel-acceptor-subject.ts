@@ -14,8 +14,8 @@ import type { Command, Configuration } from './vectors.js';
 
 const first32 = (digits: string): string => digits.slice(0, 32);
 
-/** A host, as far as its core goes: which modes and protocols it takes is decided elsewhere (`host.test.ts`). */
-export class HostSubject extends EndpointSubject {
+/** A tunnel acceptor, as far as its core goes: which modes and protocols it takes is decided elsewhere (`tunnel-acceptor.test.ts`). */
+export class TunnelAcceptorSubject extends EndpointSubject {
   private readonly connections = new Map<string, ConnectionCore>();
   private readonly tunnels = new Map<string, AcceptedTunnelCore>();
 
@@ -54,7 +54,7 @@ export class HostSubject extends EndpointSubject {
     const known = this.tunnels.get(id);
     const tunnel = known && known.stateName !== 'closed' ? known : createAcceptedTunnel(options, id, canReturn);
     this.tunnels.set(id, tunnel);
-    tunnel.connections.take(incoming, { heartbeat, relayId: 'host' }, this.now);
+    tunnel.connections.take(incoming, { heartbeat, relayId: 'acceptor' }, this.now);
   }
 
   advance(ms: number): void {
@@ -93,7 +93,7 @@ export class HostSubject extends EndpointSubject {
   }
 
   protected other({ command }: Command): void {
-    throw new RangeError(`a host has no command ${command}`);
+    throw new RangeError(`a tunnel acceptor has no command ${command}`);
   }
 
   protected finish(): void {

@@ -5,9 +5,8 @@ import type { TrunklineError } from '../../src/protocol/errors.js';
 import type { TunnelMode } from '../../src/protocol/frames.js';
 import { type ModelStream, Violation } from './model-stream.js';
 import type { ModelTunnel } from './model-tunnel.js';
+import { SHORT_WINDOW_MS } from './scenario.js';
 
-/** Some of what goes wrong takes longer than this, and not for ever. */
-export const SHORT_WINDOW_MS = 20_000;
 /** More than one tunnel has at once. */
 const MANY_STREAMS = 50;
 
@@ -16,13 +15,13 @@ export interface Terms {
   mode: TunnelMode;
   maxStreams: number;
   dialerWindowMs: number;
-  hostWindowMs: number;
+  acceptorWindowMs: number;
 }
 
-/** One end of a tunnel, dialer's or host's, and the application behind it. */
+/** One end of a tunnel, dialer's or acceptor's, and the application behind it. */
 export interface End {
   readonly core: TunnelCore;
-  readonly side: 'dialer' | 'host';
+  readonly side: 'dialer' | 'acceptor';
   readonly tunnelId: string;
   /** Of a dialer. */
   readonly dialing?: ModelTunnel;
@@ -37,13 +36,13 @@ export interface Story {
   readonly initiatorSide: End['side'];
   readonly tunnelId: string;
   wasRefused: boolean;
-  /** The host has forgotten its end. */
+  /** The acceptor has forgotten its end. */
   isDisturbed: boolean;
   responders: number;
 }
 
 /** What has happened to whom, and so which end of a stream or a tunnel is nobody's fault. */
-export class HostStories {
+export class AcceptorStories {
   private readonly byUid = new Map<string, Story>();
   /** Tunnels that an application has closed. */
   readonly closedTunnels = new Set<string>();
@@ -67,7 +66,7 @@ export class HostStories {
     return story;
   }
 
-  hostRestarted(): void {
+  acceptorRestarted(): void {
     this.hasRestarted = true;
     for (const story of this.byUid.values()) story.isDisturbed = true;
   }
@@ -130,7 +129,7 @@ export class HostStories {
     if (this.closedTunnels.has(end.tunnelId)) causes.add('TUNNEL_CLOSED').add('RESUME_UNKNOWN').add('RESUME_EXPIRED');
     if (story.wasRefused) causes.add('REFUSED');
     // Gave it up, and forgot it before it could say so.
-    if (stream.other && hasFailed(stream.other)) causes.add('CANCELED').add('RESUME_UNKNOWN').add('RESUME_EXPIRED');
+    if (stream.other?.hasFailed) causes.add('CANCELED').add('RESUME_UNKNOWN').add('RESUME_EXPIRED');
     // Nobody had taken it: it is opened again, and comes as another one.
     if (this.ends.some(({ unanswered }) => unanswered.includes(stream)))
       causes.add('CONNECTION_LOST').add('GOING_AWAY');
@@ -163,7 +162,7 @@ export class HostStories {
   }
 
   get isResumable(): boolean {
-    return this.terms.dialerWindowMs > 0 && this.terms.hostWindowMs > 0;
+    return this.terms.dialerWindowMs > 0 && this.terms.acceptorWindowMs > 0;
   }
 
   get isForOne(): boolean {
@@ -175,10 +174,6 @@ export class HostStories {
   }
 
   private get isWindowShort(): boolean {
-    return Math.min(this.terms.dialerWindowMs, this.terms.hostWindowMs) <= SHORT_WINDOW_MS;
+    return Math.min(this.terms.dialerWindowMs, this.terms.acceptorWindowMs) <= SHORT_WINDOW_MS;
   }
-}
-
-function hasFailed({ life }: ModelStream): boolean {
-  return life === 'failed' || life === 'given up';
 }
