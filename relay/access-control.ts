@@ -3,6 +3,7 @@ import type { ConnectionCore } from '../src/core/connection.js';
 import { type ErrorPayload, TrunklineError, toErrorPayload, toTrunklineError } from '../src/protocol/errors.js';
 import { type Json, normalizeMeta } from '../src/protocol/meta.js';
 import type { AccessOptions, AuthorizationRequest, Claims } from './access.js';
+import { isThenable, lifetimeOf, toClaims } from './claims.js';
 
 /** Claims travel in offers, beside a meta that may be large. */
 const MAX_CLAIMS_BYTES = 2048;
@@ -56,8 +57,8 @@ export class AccessControl implements RelayAccess {
     const { authenticate } = this.options;
     const request = this.requestOf(connection);
     if (authenticate === undefined || request === undefined) return OPEN_ACCESS.authenticate(connection, token, answer);
-    const known = (claims: Claims): void => answer(this.identify(connection, claims));
-    this.ask(() => authenticate({ token, request }), known, answer);
+    const known = (claims: unknown): void => answer(this.identify(connection, claims));
+    this.ask<unknown>(() => authenticate({ token, request }), known, answer);
   }
 
   authorize(
@@ -78,29 +79,29 @@ export class AccessControl implements RelayAccess {
     );
   }
 
-  private identify(connection: ConnectionCore, claims: Claims): Identification | TrunklineError {
+  private identify(connection: ConnectionCore, value: unknown): Identification | TrunklineError {
     try {
+      const claims = toClaims(value);
+      const expiresInMs = lifetimeOf(claims);
       const shown = normalizeMeta(claims, MAX_CLAIMS_BYTES);
       this.claimsOf.set(connection, claims);
-      const { exp } = claims;
-      return { claims: shown, expiresInMs: typeof exp === 'number' ? exp * 1000 - Date.now() : undefined };
-    } catch (cause) {
-      return this.failed(
-        new TrunklineError('INTERNAL', `claims are at most ${MAX_CLAIMS_BYTES} bytes of JSON`, { cause }),
-      );
+      return { claims: shown, expiresInMs };
+    } catch (error) {
+      if (error instanceof TrunklineError && error.code === 'LIMIT_BYTES') return oversized(value);
+      return this.failed(error);
     }
   }
 
   /** A hook that answers at once is not waited for. */
   private ask<T>(
-    hook: () => T | Promise<T>,
+    hook: () => T | PromiseLike<T>,
     answer: (value: T) => void,
     refuse: (error: TrunklineError) => void,
   ): void {
     const fail = (error: unknown): void => refuse(this.failed(error));
     try {
       const value = hook();
-      if (value instanceof Promise) void value.then(answer, fail);
+      if (isThenable(value)) void Promise.resolve(value).then(answer, fail).catch(this.failed.bind(this));
       else answer(value);
     } catch (error) {
       fail(error);
@@ -113,6 +114,17 @@ export class AccessControl implements RelayAccess {
     this.defectFound(toTrunklineError(error, 'INTERNAL'));
     return new TrunklineError('INTERNAL', 'the relay failed to decide');
   }
+}
+
+/** What a token says of its bearer is nothing that this relay could mend. */
+function oversized(claims: unknown): TrunklineError {
+  const bytes = Buffer.byteLength(JSON.stringify(claims));
+  return new TrunklineError(
+    'FORBIDDEN',
+    bytes > MAX_CLAIMS_BYTES
+      ? `the claims are ${bytes} bytes of JSON, over the ${MAX_CLAIMS_BYTES} that listeners may be shown`
+      : 'the claims are nested too deeply to be shown to listeners',
+  );
 }
 
 function toRefusal(

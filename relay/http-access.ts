@@ -3,6 +3,7 @@ import type { ErrorCode } from '../src/protocol/codes.js';
 import { TrunklineError, toTrunklineError } from '../src/protocol/errors.js';
 import type { Clock } from '../src/runtime/clock.js';
 import type { AccessOptions, AccessRefusal, Claims } from './access.js';
+import { lifetimeOf, toClaims } from './claims.js';
 
 /** How long an application may take to decide. */
 const DECISION_TIMEOUT_MS = 10_000;
@@ -69,16 +70,18 @@ export class HttpAccess {
   }
 
   private async authenticate(request: IncomingMessage): Promise<Claims> {
-    const claims = (await this.options.authenticate?.({ token: bearerToken(request), request })) ?? {};
-    const { exp } = claims;
-    if (typeof exp === 'number' && exp * 1000 <= Date.now())
-      throw new TrunklineError('TOKEN_EXPIRED', 'the token has expired');
+    const { authenticate } = this.options;
+    if (authenticate === undefined) return {};
+    const claims = toClaims(await authenticate({ token: bearerToken(request), request }));
+    lifetimeOf(claims);
     return claims;
   }
 
   private async authorize(claims: Claims, request: IncomingMessage): Promise<HttpRefusal | undefined> {
     const { authorize } = this.options;
-    const verdict = authorize === undefined || (await authorize({ action: 'watch', name: '*', claims, request }));
+    if (authorize === undefined)
+      return { status: 403, code: 'FORBIDDEN', message: 'nobody may watch * where the relay has no authorize' };
+    const verdict = await authorize({ action: 'watch', name: '*', claims, request });
     if (verdict === true) return undefined;
     const { code: appCode, text }: AccessRefusal = verdict || {};
     return { status: 403, code: 'FORBIDDEN', appCode, message: text ?? 'this token does not allow to watch *' };

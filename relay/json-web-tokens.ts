@@ -1,18 +1,7 @@
-// The one import of `jose`.
-import {
-  createLocalJWKSet,
-  createRemoteJWKSet,
-  customFetch,
-  errors,
-  type JSONWebKeySet,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  type JWTVerifyOptions,
-  jwtVerify,
-  SignJWT,
-} from 'jose';
+// The one import of `jose`; it is loaded with the first token, since most relays never see one.
+import type { errors, JSONWebKeySet, JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from 'jose';
 import { TrunklineError } from '../src/protocol/errors.js';
-import type { AccessOptions, AuthorizationRequest, Claims } from './access.js';
+import type { AccessRefusal, AuthenticationRequest, AuthorizationRequest, Claims } from './access.js';
 import { HOLD_OFF_MS, KeySetFetch } from './key-set-fetch.js';
 import { matchesPattern } from './name-patterns.js';
 
@@ -30,7 +19,11 @@ export interface JsonWebTokenOptions {
 }
 
 /** Both hooks, for `createRelay({ ...jsonWebTokens(options) })`. */
-export type JsonWebTokenAccess = { [Hook in keyof AccessOptions]-?: NonNullable<AccessOptions[Hook]> };
+export interface JsonWebTokenAccess {
+  /** @throws (rejects) TrunklineError UNAUTHENTICATED or TOKEN_EXPIRED: why the token is not taken */
+  authenticate(request: AuthenticationRequest): Promise<Claims>;
+  authorize(request: AuthorizationRequest): true | AccessRefusal;
+}
 
 export const MIN_SECRET_BYTES = 32;
 /** A longer one does not fit into HELLO. */
@@ -88,12 +81,17 @@ export interface TokenClaims {
 
 /** A token for a relay that has the same secret. */
 export function signToken(secret: string, claims: TokenClaims, lifetimeSeconds: number): Promise<string> {
+  return sign(toSecretKey(secret), claims, lifetimeSeconds);
+}
+
+async function sign(key: Uint8Array, claims: TokenClaims, lifetimeSeconds: number): Promise<string> {
+  const { SignJWT } = await import('jose');
   const now = Math.floor(Date.now() / 1000);
   return new SignJWT({ ...claims } as JWTPayload)
     .setProtectedHeader({ alg: SECRET_ALGORITHM, typ: 'JWT' })
     .setIssuedAt(now)
     .setExpirationTime(now + lifetimeSeconds)
-    .sign(toSecretKey(secret));
+    .sign(key);
 }
 
 type Verifier = (token: string) => Promise<JWTPayload>;
@@ -103,7 +101,10 @@ function verifierOf({ secret, jwks }: JsonWebTokenOptions, checks: JWTVerifyOpti
     throw new TypeError('jsonWebTokens needs either a secret or a jwks, and not both');
   if (secret !== undefined) {
     const key = toSecretKey(secret);
-    return async (token) => (await jwtVerify(token, key, { ...checks, algorithms: [SECRET_ALGORITHM] })).payload;
+    return async (token) => {
+      const { jwtVerify } = await import('jose');
+      return (await jwtVerify(token, key, { ...checks, algorithms: [SECRET_ALGORITHM] })).payload;
+    };
   }
   const findKey = toKeyFinder(jwks as NonNullable<typeof jwks>);
   return (token) => verifyByKeys(token, findKey, { ...checks, algorithms: KEY_ALGORITHMS });
@@ -122,11 +123,32 @@ function toSecretKey(secret: string | Uint8Array): Uint8Array {
 
 function toKeyFinder(jwks: string | URL | JSONWebKeySet): JWTVerifyGetKey {
   if (typeof jwks === 'string' || jwks instanceof URL) return remoteKeyFinder(toUrl(jwks));
+  const keys = toKeySet(jwks);
+  return lazily(async () => (await import('jose')).createLocalJWKSet(keys));
+}
+
+/** Made by the first token. */
+function lazily(make: () => Promise<JWTVerifyGetKey>): JWTVerifyGetKey {
+  let finder: Promise<JWTVerifyGetKey> | undefined;
+  return async (header, token) => {
+    finder ??= make();
+    return (await finder)(header, token);
+  };
+}
+
+/** A copy: what is changed later is not seen. */
+function toKeySet(jwks: JSONWebKeySet): JSONWebKeySet {
   try {
-    return createLocalJWKSet(jwks);
-  } catch (cause) {
-    throw new TypeError('jwks must be a URL, or an object with a list "keys"', { cause });
+    const copy = structuredClone(jwks);
+    if (copy.keys.every(isRecord)) return copy;
+  } catch {
+    // no object, no list in it, or something in it that is no data
   }
+  throw new TypeError('jwks must be a URL, or an object with a list "keys"');
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function toUrl(text: string | URL): URL {
@@ -138,7 +160,10 @@ function toUrl(text: string | URL): URL {
 
 function remoteKeyFinder(url: URL): JWTVerifyGetKey {
   const held = new KeySetFetch();
-  const find = createRemoteJWKSet(url, { timeoutDuration: FETCH_TIMEOUT_MS, [customFetch]: held.fetch });
+  const find = lazily(async () => {
+    const { createRemoteJWKSet, customFetch } = await import('jose');
+    return createRemoteJWKSet(url, { timeoutDuration: FETCH_TIMEOUT_MS, [customFetch]: held.fetch });
+  });
   return async (header, token) => {
     try {
       return await find(header, token);
@@ -154,23 +179,35 @@ function remoteKeyFinder(url: URL): JWTVerifyGetKey {
 }
 
 function isOfToken(error: unknown): boolean {
-  return error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys;
+  return isOfMany(error) || codeOf(error) === 'ERR_JWKS_NO_MATCHING_KEY';
+}
+
+function isOfMany(error: unknown): error is errors.JWKSMultipleMatchingKeys {
+  return codeOf(error) === 'ERR_JWKS_MULTIPLE_MATCHING_KEYS';
+}
+
+/** `jose` tells its errors apart by these. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 /** A token need not say which of the keys it was signed with. */
 async function verifyByKeys(token: string, findKey: JWTVerifyGetKey, checks: JWTVerifyOptions): Promise<JWTPayload> {
+  const { jwtVerify } = await import('jose');
   try {
     return (await jwtVerify(token, findKey, checks)).payload;
   } catch (error) {
-    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    if (!isOfMany(error)) throw error;
+    let last: unknown = error;
     for await (const key of error) {
       try {
         return (await jwtVerify(token, key, checks)).payload;
       } catch (failure) {
-        if (!(failure instanceof errors.JWSSignatureVerificationFailed)) throw failure;
+        if (codeOf(failure) !== WRONG_SIGNATURE) throw failure;
+        last = failure;
       }
     }
-    throw new errors.JWSSignatureVerificationFailed();
+    throw last;
   }
 }
 
@@ -200,26 +237,30 @@ const CLAIM_TEXTS: Readonly<Record<string, string>> = {
   aud: 'the token is not meant for this relay (aud)',
   nbf: 'the token is not valid yet (nbf), or a clock is wrong',
 };
-const FAULT_TEXTS: readonly (readonly [new (...args: never[]) => Error, string])[] = [
-  [errors.JWSSignatureVerificationFailed, "the token's signature is wrong: it was made with another secret or key"],
-  [errors.JWKSNoMatchingKey, 'the token was signed with a key that this relay does not know'],
-  [errors.JOSEAlgNotAllowed, 'the token is signed by an algorithm (alg) that this relay does not take'],
-  [errors.JOSENotSupported, 'the token asks for something that this relay does not know (crit)'],
-  [errors.JWSInvalid, 'the token is not a signed JSON Web Token'],
-  [errors.JWTInvalid, 'the token is not a signed JSON Web Token'],
-];
+const WRONG_SIGNATURE = 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED';
+const NO_TOKEN = 'the token is not a signed JSON Web Token';
+const FAULT_TEXTS: Readonly<Record<string, string>> = {
+  [WRONG_SIGNATURE]: "the token's signature is wrong: it was made with another secret or key",
+  ERR_JWKS_NO_MATCHING_KEY: 'the token was signed with a key that this relay does not know',
+  ERR_JOSE_ALG_NOT_ALLOWED: 'the token is signed by an algorithm (alg) that this relay does not take',
+  ERR_JOSE_NOT_SUPPORTED: 'the token asks for something that this relay does not know (crit)',
+  ERR_JWS_INVALID: NO_TOKEN,
+  ERR_JWT_INVALID: NO_TOKEN,
+};
 
 /** Anything else is a defect, or a key that is of no use, and told as it is. */
 function refusalOf(error: unknown): unknown {
-  if (error instanceof errors.JWTExpired) return new TrunklineError('TOKEN_EXPIRED', 'the token has expired');
-  if (error instanceof errors.JWTClaimValidationFailed)
-    return unauthenticated(
-      error.reason === 'invalid'
-        ? `the token's claim "${error.claim}" is not a number`
-        : (CLAIM_TEXTS[error.claim] ?? `the token's claim "${error.claim}" is not right`),
-    );
-  const fault = FAULT_TEXTS.find(([kind]) => error instanceof kind);
-  return fault ? unauthenticated(fault[1]) : error;
+  const code = codeOf(error);
+  if (code === 'ERR_JWT_EXPIRED') return new TrunklineError('TOKEN_EXPIRED', 'the token has expired');
+  if (code === 'ERR_JWT_CLAIM_VALIDATION_FAILED')
+    return unauthenticated(claimText(error as errors.JWTClaimValidationFailed));
+  const fault = FAULT_TEXTS[code];
+  return fault === undefined ? error : unauthenticated(fault);
+}
+
+function claimText({ claim, reason }: errors.JWTClaimValidationFailed): string {
+  if (reason === 'invalid') return `the token's claim "${claim}" is not a number`;
+  return CLAIM_TEXTS[claim] ?? `the token's claim "${claim}" is not right`;
 }
 
 function unauthenticated(text: string): TrunklineError {

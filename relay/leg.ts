@@ -146,6 +146,8 @@ export class Leg implements Attachment {
     if (this.state === 'closed') return;
     this.state = 'closed';
     this.outbound.discard();
+    // Nobody else takes what came early.
+    if (this.partner === undefined) this.inbound.discard();
     this.connection.release(this.streamId, this);
   }
 

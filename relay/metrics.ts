@@ -8,6 +8,8 @@ export interface Measured {
   stats: RelayStats;
   /** Payload that waits here. */
   queuedBytes: number;
+  /** What counts for `memoryBytes`. */
+  heldBytes: number;
   isDraining: boolean;
 }
 
@@ -75,6 +77,7 @@ export const METRICS: Record<string, Metric> = {
   trunkline_received_bytes_total: counter('Messages received, all of them.', ({ stats }) => stats.bytes.received),
   trunkline_sent_bytes_total: counter('Messages sent, all of them.', ({ stats }) => stats.bytes.sent),
   trunkline_queued_bytes: gauge('Payload that waits for its receivers.', ({ queuedBytes }) => queuedBytes),
+  trunkline_held_bytes: gauge('Memory held for peers: what memoryBytes limits.', ({ heldBytes }) => heldBytes),
   trunkline_credit_stalls_total: counter(
     'Times that a sender had used up its credit while its receiver would have taken more.',
     ({ stats }) => stats.stalls.begun,

@@ -99,8 +99,8 @@ export class RelayCore {
   }
 
   measure(): Measured {
-    const { queuedBytes } = this.ledger.counters;
-    return { stats: this.stats, queuedBytes, isDraining: this.isDraining };
+    const { stats, heldBytes, isDraining } = this;
+    return { stats, queuedBytes: this.ledger.counters.queuedBytes, heldBytes, isDraining };
   }
 
   get state(): RelayState {

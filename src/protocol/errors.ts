@@ -90,6 +90,14 @@ export function toErrorPayload(error: unknown, fallback: ErrorCode = 'CANCELED')
 /** Anything thrown, as a TrunklineError that keeps it as `cause`. */
 export function toTrunklineError(error: unknown, code: ErrorCode): TrunklineError {
   if (error instanceof TrunklineError) return error;
-  const text = error instanceof Error ? error.message : String(error);
-  return new TrunklineError(code, text, { cause: error });
+  return new TrunklineError(code, textOf(error), { cause: error });
+}
+
+/** Anything can be thrown, also what cannot be made a text. */
+function textOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return 'something was thrown that is no error and no text';
+  }
 }

@@ -184,11 +184,47 @@ describe('a hook that throws', () => {
     },
   );
 
-  test('claims that are too large for an offer are such a defect', async () => {
-    const fixture = await startRelay({ authenticate: () => ({ everything: 'x'.repeat(3000) }) });
+  test('claims that are no JSON are such a defect', async () => {
+    const fixture = await startRelay({ authenticate: () => ({ balance: 5n }) });
     const told = once(fixture.relay, 'error') as Promise<[TrunklineError]>;
     expect((await fixture.dial().closed).code).toBe('INTERNAL');
-    expect((await told)[0].message).toContain('2048 bytes');
+    expect((await told)[0].message).toContain('BigInt');
+  });
+});
+
+describe('claims that do not fit into an offer', () => {
+  const claimsOf = (bytes: number): Claims => ({ sub: 'x'.repeat(bytes - '{"sub":""}'.length) });
+
+  test.each([
+    ['too large', claimsOf(2049), 'the claims are 2049 bytes of JSON, over the 2048 that listeners may be shown'],
+    ['much too large', { list: claimsOf(1_000_000) }, 'the claims are 1000009 bytes of JSON, over the 2048 that'],
+    ['too deep', { nested: JSON.parse('['.repeat(65) + ']'.repeat(65)) }, 'the claims are nested too deeply'],
+  ])('are FORBIDDEN, and the dialer is told why: %s', async (_what, claims, text) => {
+    const fixture = await startRelay({ authenticate: () => claims });
+    const defects: unknown[] = [];
+    fixture.relay.on('error', (error) => defects.push(error));
+    const { code, message } = await fixture.dial().closed;
+    expect([code, message, defects]).toEqual(['FORBIDDEN', expect.stringContaining(text), []]);
+    expect(fixture.relay.stats().tunnelEnds).toEqual({ FORBIDDEN: 1 });
+  });
+
+  test('but the last byte that does is taken, and shown', async () => {
+    const claims = claimsOf(2048);
+    const fixture = await startRelay({ authenticate: () => claims });
+    const offers: Offer[] = [];
+    await serve(fixture, fixture.dial(), offers);
+    expect(await echo(fixture.dial(), 'fits')).toBe('fits');
+    expect(offers.map((offer) => offer.claims)).toEqual([claims]);
+  });
+
+  test('nor may newer ones of the same tunnel', async () => {
+    let count = 0;
+    const fixture = await startRelay({
+      authenticate: () => (count++ === 0 ? { exp: (Date.now() + 100) / 1000 } : claimsOf(2049)),
+    });
+    const client = fixture.dial({ token: () => `token ${count}` });
+    await client.opened;
+    expect(await client.closed).toMatchObject({ code: 'FORBIDDEN', message: expect.stringContaining('2049 bytes') });
   });
 });
 
@@ -273,6 +309,34 @@ describe('a token that runs out', () => {
     const fixture = await startRelay();
     const client = fixture.dial({ token });
     expect(await client.closed).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(fixture.relay.stats().tunnels.opened).toBe(0);
+  });
+
+  test('from a function that returns a page of HTML in its place: it does not fit, and nothing is dialed', async () => {
+    const fixture = await startRelay();
+    const client = fixture.dial({ token: async () => '<p>'.repeat(10_000) });
+    expect(await client.closed).toMatchObject({ code: 'LIMIT_BYTES' });
+    await expect(client.opened).rejects.toMatchObject({ code: 'LIMIT_BYTES' });
+    expect(fixture.relay.stats().tunnels.opened).toBe(0);
+  });
+
+  test('and whose newer one does not fit: the tunnel says so, and comes back once there is one that does', async () => {
+    const fixture = await startRelay({ authenticate: ({ token }) => claimsFor(token === 'late' ? 150 : 60_000) });
+    const tokens = ['late', 'x'.repeat(20_000), 'x'.repeat(20_000), 'good'];
+    const client = fixture.dial({ token: async () => tokens.shift() ?? 'good' });
+    const [told] = (await once(client, 'error')) as [TrunklineError];
+    expect(told.code).toBe('LIMIT_BYTES');
+    await once(client, 'resume');
+    expect(tokens).toEqual([]);
+  });
+
+  test.each([
+    ['a promise', Promise.resolve('a token')],
+    ['a number', 5],
+    ['null', null],
+  ])('that is %s is an error at once', async (_, token) => {
+    const fixture = await startRelay();
+    expect(() => fixture.dial({ token: token as unknown as string })).toThrow(TypeError);
     expect(fixture.relay.stats().tunnels.opened).toBe(0);
   });
 });

@@ -1,3 +1,4 @@
+import { build } from 'esbuild';
 import { exportSPKI } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { jsonWebTokens, signToken } from '../../relay/json-web-tokens.js';
@@ -241,6 +242,14 @@ describe('public keys', () => {
     expect(() => jsonWebTokens({ secret: pem })).toThrow(TypeError);
   });
 
+  test('what becomes of the set later is of no account', async () => {
+    const { jwk, sign } = await makeSigner('ES256');
+    const jwks = { keys: [jwk] };
+    const access = jsonWebTokens({ jwks });
+    jwks.keys.length = 0;
+    expect(await present(access, await sign({ sub: 'ann' }))).toMatchObject({ claims: { sub: 'ann' } });
+  });
+
   test('a shared secret in a key set is not taken', async () => {
     const oct = jsonWebTokens({ jwks: { keys: [{ kty: 'oct', k: encode(SECRET), alg: 'HS256' }] } });
     expect(await present(oct, signed())).toMatchObject({ code: 'UNAUTHENTICATED' });
@@ -268,6 +277,10 @@ describe('options', () => {
     ['a URL with a password', { jwks: 'https://ann:hunter2@example.com/keys' }],
     ['an object that is no key set', { jwks: { key: [] } as never }],
     ['a list', { jwks: [] as never }],
+    ['nothing at all', { jwks: null as never }],
+    ['a key set of other things', { jwks: { keys: ['key'] } as never }],
+    ['a key set with a null in it', { jwks: { keys: [null] } as never }],
+    ['a key set that is no data', { jwks: { keys: [{ kty: 'EC', sign: () => {} }] } as never }],
   ])('%s: a TypeError', (_what, options) => {
     expect(() => jsonWebTokens(options)).toThrow(TypeError);
     expect(() => jsonWebTokens(options)).not.toThrow('hunter2');
@@ -276,4 +289,22 @@ describe('options', () => {
   test.each([-1, Number.NaN, Number.POSITIVE_INFINITY, '5' as never])('no tolerance of %s', (clockToleranceSeconds) => {
     expect(() => jsonWebTokens({ secret: SECRET, clockToleranceSeconds })).toThrow(RangeError);
   });
+});
+
+test('what only some relays need is loaded by those that do: tokens, metrics', async () => {
+  const { metafile } = await build({
+    entryPoints: ['relay/index.ts'],
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+    metafile: true,
+    write: false,
+    outdir: 'unused',
+  });
+  const imports = Object.values(metafile.inputs).flatMap((input) => input.imports);
+  const kindsOf = (name: string) => [...new Set(imports.filter(({ path }) => path === name).map(({ kind }) => kind))];
+  expect(kindsOf('jose')).toEqual(['dynamic-import']);
+  expect(kindsOf('prom-client')).toEqual(['dynamic-import']);
+  expect(kindsOf('ws')).toEqual(['import-statement']);
 });

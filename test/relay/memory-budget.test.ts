@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryBudget } from '../../relay/memory-budget.js';
-import { encodeGoaway, encodePing } from '../../src/protocol/encode.js';
+import { encodeDetach, encodeGoaway, encodePing, encodeRefuse } from '../../src/protocol/encode.js';
 import { dataFrame } from './core-peer.js';
 import { joined, type LimitedPeer, LimitedRelay } from './limited-peer.js';
 
@@ -105,6 +105,31 @@ describe('at a relay', () => {
     listener.frames();
     relay.pass(1000);
     expect(held()).toBe(0);
+  });
+
+  test.each<[string, (world: Stalled, id: number) => void]>([
+    [
+      'refused',
+      ({ listener }) => {
+        for (const { id } of listener.offers()) listener.send(encodeRefuse(1, { id, code: 'REFUSED', reason: 'busy' }));
+      },
+    ],
+    ['not answered', ({ relay }) => relay.pass(60_000)],
+    ['reset', ({ client }, id) => client.cancel(id)],
+    ['detached', ({ client }, id) => client.send(encodeDetach(id, { code: 'CANCELED', reason: '' }))],
+    ['cut off with its client', ({ client }) => client.lose()],
+    ['left by its listener', ({ listener }) => listener.lose()],
+  ])('what came early with a connect that is %s is held no more', (_what, end) => {
+    const world = new Stalled(1024 * KIB);
+    const { relay, client } = world;
+    const id = client.connect('n');
+    client.send(dataFrame(id, new Uint8Array(5000)));
+    expect(relay.core.heldBytes).toBeGreaterThanOrEqual(5000);
+    end(world, id);
+    client.frames();
+    world.listener.frames();
+    relay.pass(1000);
+    expect(relay.core.heldBytes).toBe(0);
   });
 
   test('when much is held, new streams are granted less; and as before once it has left', () => {

@@ -71,6 +71,20 @@ describe('relay.metrics()', () => {
     });
   });
 
+  test('says how much is held, also before a stream has its listener, and none of it afterwards', async () => {
+    const fixture = await startRelay();
+    const { relay } = fixture;
+    const held = async () => valuesOf(await relay.metrics()).trunkline_held_bytes ?? Number.NaN;
+    const stream = StreamClient(fixture.dial()).connect('LATER', { waitMs: 60_000 });
+    stream.on('error', () => {});
+    stream.write(Buffer.alloc(5000));
+    await until(() => relay.stats().connects.pending === 1 && relay.stats().bytes.received > 5000, 'the early bytes');
+    expect(await held()).toBeGreaterThanOrEqual(5000);
+    stream.destroy();
+    await until(() => relay.stats().connects.pending === 0, 'the end of it');
+    await expect.poll(held, { timeout: 8000 }).toBe(0);
+  });
+
   test('is of one relay alone, in a registry of its own', async () => {
     const [one, other] = [await startRelay(), await startRelay()];
     await one.dial().opened;

@@ -146,7 +146,8 @@ describe('/metrics and /status.json', () => {
     const open = { authenticate: undefined, authorize: undefined };
     const { authenticate, authorize } = guarded() as Required<RelayOptions>;
     const identified = await startRelay(guarded({ ...open, authenticate }));
-    expect((await ask(identified, '/status.json', 'GET', bearer('anybody'))).status).toBe(200);
+    // As with `tunnel.watch`: who may see all names has to be said.
+    expect((await ask(identified, '/status.json', 'GET', bearer('anybody'))).status).toBe(403);
     expect((await ask(identified, '/status.json')).status).toBe(401);
     const decided = await startRelay(guarded({ ...open, authorize }));
     expect((await ask(decided, '/status.json', 'GET', bearer('operator'))).status).toBe(403);
