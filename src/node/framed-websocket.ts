@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { TrunklineError } from '../protocol/errors.js';
 import { type Message, messageBytes } from '../protocol/message-parts.js';
+import { type Rate, RateBudget } from '../protocol/rate-budget.js';
 import { encodeUtf8 } from '../protocol/utf8.js';
 import { CloseCode, closeReason } from '../transport/close-reason.js';
 import type { Connection, ConnectionEnd, ConnectionHandlers } from '../transport/connection.js';
@@ -17,7 +18,11 @@ import { keepCollectionsYoung } from './young-collections.js';
 const COPIED_PART_BYTES = 4 * 1024;
 const ABNORMAL_CLOSURE = 1006;
 const NO_STATUS = 1005;
+const POLICY_VIOLATION = 1008;
 const INTERNAL_ERROR = 1011;
+/** A proxy that pings every few seconds is far below, also after minutes in which this process stood still. */
+const IDLE_FRAMES: Readonly<Rate> = { perSecond: 100, burst: 1000 };
+const END_TIMEOUT_MS = 2_000;
 const NO_BYTES = Buffer.alloc(0);
 /** Of the frame that is being written; nothing else is done meanwhile. */
 const scratchKey = Buffer.alloc(MASK_KEY_BYTES);
@@ -35,6 +40,10 @@ export interface FramedWebSocketOptions {
   generateMask?: ((key: Buffer) => void) | undefined;
   /** Answer pings. Default true. */
   autoPong?: boolean | undefined;
+  /** Frames that carry nothing, pings among them. Past it the WebSocket fails with 1008. Default 1,000, and 100 a second. */
+  idleFrames?: Readonly<Rate> | undefined;
+  /** How long a peer that has closed may leave its socket open or unread, milliseconds. Default 2,000. */
+  endTimeoutMs?: number | undefined;
 }
 
 /**
@@ -58,6 +67,9 @@ export class FramedWebSocket implements Connection {
   private failure: Error | undefined;
   private wasFull = false;
   private isPaused = false;
+  private readonly idleFrames: RateBudget;
+  /** When the socket goes, whatever its peer does; undefined until there is nothing left to wait for. */
+  private endsAt: number | undefined;
   private readonly fillKey: (key: Buffer) => void;
   private readonly sent = () => this.drained();
 
@@ -67,6 +79,7 @@ export class FramedWebSocket implements Connection {
   ) {
     this.copiesMessages = options.role === 'client';
     this.fillKey = options.generateMask ?? fillMaskKey;
+    this.idleFrames = new RateBudget(options.idleFrames ?? IDLE_FRAMES, performance.now());
     this.socket = upgraded.socket;
     this.head = upgraded.head;
     this.isSystemSocket = upgraded.socket instanceof Socket;
@@ -76,7 +89,8 @@ export class FramedWebSocket implements Connection {
     });
     this.parser = new WebSocketParser(options.role === 'server', masking, {
       received: (bytes, isLast) => this.handlers?.received(bytes, isLast),
-      text: () => this.handlers?.text(),
+      text: () => this.text(),
+      idle: () => this.spendIdleFrame(),
       ping: (payload) => this.pong(payload),
       close: (code, reason) => this.peerCloses(code, reason),
     });
@@ -93,7 +107,7 @@ export class FramedWebSocket implements Connection {
     // A listener for data makes a socket flow, unless it is paused already.
     if (this.isPaused) socket.pause();
     socket.on('data', (bytes: Buffer) => this.read(bytes));
-    socket.on('end', () => socket.end());
+    socket.on('end', () => this.endSocket());
     socket.on('close', () => this.closed());
     handlers.writable();
   }
@@ -140,14 +154,28 @@ export class FramedWebSocket implements Connection {
   }
 
   private read(bytes: Buffer): void {
+    if (this.endsAt !== undefined && performance.now() > this.endsAt) return void this.socket.destroy();
     keepCollectionsYoung(bytes.length);
     try {
       this.parser.parse(bytes);
     } catch (error) {
       this.failure = error as Error;
-      this.sendClose(error instanceof WebSocketBreach ? error.closeCode : INTERNAL_ERROR, '');
+      if (error instanceof WebSocketBreach) this.sendClose(error.closeCode, closeReason(error.message));
+      else this.sendClose(INTERNAL_ERROR, '');
       this.endSocket();
     }
+  }
+
+  /** There is no text in the protocol, so it carries nothing either. */
+  private text(): void {
+    this.spendIdleFrame();
+    this.handlers?.text();
+  }
+
+  /** @throws WebSocketBreach */
+  private spendIdleFrame(): void {
+    if (this.idleFrames.take(1, performance.now())) return;
+    throw new WebSocketBreach(POLICY_VIOLATION, 'too many frames that carry nothing');
   }
 
   /** RFC 6455 section 5.5.3: a peer that pings faster than it reads is owed no answer to each. */
@@ -170,7 +198,14 @@ export class FramedWebSocket implements Connection {
 
   /** Both sides have said that it is over: what is still to be written goes out, and then the socket goes. */
   private endSocket(): void {
-    this.socket.end(() => this.socket.destroy());
+    if (this.endsAt !== undefined) return;
+    const { socket } = this;
+    const timeoutMs = this.options.endTimeoutMs ?? END_TIMEOUT_MS;
+    this.endsAt = performance.now() + timeoutMs;
+    // That timer starts again with whatever comes, which is read on: a socket with unread bytes would be reset, and the
+    // peer never see what was written. Hence `endsAt`.
+    socket.setTimeout?.(timeoutMs, () => socket.destroy());
+    socket.end(() => socket.destroy());
   }
 
   private writeFrame(opcode: number, parts: Message): void {

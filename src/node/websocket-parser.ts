@@ -19,12 +19,17 @@ export interface WebSocketParserHandlers {
   received(bytes: Uint8Array, isLast: boolean): void;
   /** A text message has begun. Its payload is not handed out. */
   text(): void;
+  /**
+   * A frame came that carries nothing for the connection: a ping, a pong, a fragment without payload, an empty message.
+   * One that only ends a message with payload is not meant: there are senders that end every message so. May throw.
+   */
+  idle(): void;
   ping(payload: Uint8Array): void;
   /** The other side closes, for this code (1005: it gave none). */
   close(code: number, reason: string): void;
 }
 
-/** The peer broke RFC 6455: the WebSocket fails with this close code (section 7.1.7). */
+/** The peer broke RFC 6455, or a rule of ours: the WebSocket fails with this close code (section 7.1.7). */
 export class WebSocketBreach extends Error {
   constructor(
     readonly closeCode: number,
@@ -66,6 +71,7 @@ export class WebSocketParser {
   private frame: Frame | undefined;
   /** The kind of message that is being received: its frames after the first are continuations. */
   private message: 'binary' | 'text' | undefined;
+  private hasPayload = false;
   private isClosed = false;
 
   constructor(
@@ -130,6 +136,7 @@ export class WebSocketParser {
     const opcode = (this.header[0] as number) & OPCODE_MASK;
     const isControl = opcode >= Opcode.close;
     const payloadBytes = readLength(this.header);
+    if (opcode === Opcode.binary || opcode === Opcode.text) this.hasPayload = false;
     if (opcode === Opcode.binary) this.message = 'binary';
     if (opcode === Opcode.text) {
       this.message = 'text';
@@ -166,12 +173,15 @@ export class WebSocketParser {
     const isLast = isComplete && frame.isFinal;
     const kind = this.message;
     if (isLast) this.message = undefined;
+    if (payload.length > 0) this.hasPayload = true;
+    else if (!isLast || !this.hasPayload) this.handlers.idle();
     if (kind === 'binary' && (payload.length > 0 || isLast)) this.handlers.received(payload, isLast);
   }
 
   private takeControl(opcode: number, payload: Uint8Array): void {
+    if (opcode === Opcode.close) return this.takeClose(payload);
+    this.handlers.idle();
     if (opcode === Opcode.ping) this.handlers.ping(payload);
-    if (opcode === Opcode.close) this.takeClose(payload);
   }
 
   private takeClose(payload: Uint8Array): void {

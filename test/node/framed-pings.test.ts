@@ -12,6 +12,7 @@ closeAfterEach();
 
 const HIGH_WATER_BYTES = 128 * 1024;
 const MAX_CONTROL_FRAME_BYTES = 2 + 4 + 125;
+const UNLIMITED = { perSecond: 1, burst: Number.POSITIVE_INFINITY };
 
 describe.each(ROLES)('a $role that is pinged', ({ openPair, peerMasks }) => {
   it.each([0, 1, 47, 48, 125])('answers with the same %i bytes', async (size) => {
@@ -60,7 +61,10 @@ describe.each(ROLES)('a $role that is pinged', ({ openPair, peerMasks }) => {
   });
 
   it('without end, by a peer that does not read, keeps no more than it would of messages, and goes on', async () => {
-    const { peer, peerSocket, socket, told, connection } = await openPair({ peer: { maxPendingAutoPongs: 0 } });
+    const { peer, peerSocket, socket, told, connection } = await openPair({
+      ws: { idleFrames: UNLIMITED },
+      peer: { maxPendingAutoPongs: 0 },
+    });
     peer.pause();
     const flood = Buffer.concat(Array(8).fill(wsFrame(Opcode.ping, Buffer.alloc(125, 7), peerMasks)));
     let highest = 0;

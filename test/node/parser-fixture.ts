@@ -5,6 +5,8 @@ import { WebSocketBreach, WebSocketParser } from '../../src/node/websocket-parse
 export class HeardParser {
   readonly told: string[] = [];
   readonly messages: Buffer[] = [];
+  /** Frames that carried nothing. */
+  idleFrames = 0;
   private parts: Uint8Array[] = [];
   readonly parser: WebSocketParser;
 
@@ -12,6 +14,9 @@ export class HeardParser {
     this.parser = new WebSocketParser(expectsMask, portableMasking, {
       received: (bytes, isLast) => this.received(bytes, isLast),
       text: () => this.told.push('text'),
+      idle: () => {
+        this.idleFrames++;
+      },
       ping: (payload) => this.told.push(`ping ${Buffer.from(payload).toString('hex')}`),
       close: (code, reason) => this.told.push(`close ${code} ${reason}`),
     });

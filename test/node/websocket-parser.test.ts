@@ -54,10 +54,12 @@ function encode(item: Item, mask: boolean): Buffer[] {
 }
 
 /** What of it has to be told. */
-function expected(items: readonly Item[]): { told: string[]; messages: Buffer[] } {
+function expected(items: readonly Item[]): { told: string[]; messages: Buffer[]; idleFrames: number } {
   const told: string[] = [];
   const messages: Buffer[] = [];
+  let idleFrames = 0;
   for (const item of items) {
+    idleFrames += idleFramesOf(item);
     if ('payload' in item) {
       if (item.kind === 'ping') told.push(`ping ${Buffer.from(item.payload).toString('hex')}`);
       continue;
@@ -67,7 +69,17 @@ function expected(items: readonly Item[]): { told: string[]; messages: Buffer[] 
       told.push(`ping ${Buffer.from(ping).toString('hex')}`);
     if (item.kind === 'message') told.push(`message ${messages.push(Buffer.concat(item.payloads)) - 1}`);
   }
-  return { told, messages };
+  return { told, messages, idleFrames };
+}
+
+/** Fragments without payload, unless all that such a one does is to end a message that had some. */
+function idleFramesOf(item: Item): number {
+  if ('payload' in item) return 1;
+  const { payloads, between } = item;
+  const pings = between.slice(0, payloads.length - 1).length;
+  const empty = payloads.filter(({ length }) => length === 0).length;
+  const endsWithNothing = payloads.at(-1)!.length === 0 && empty < payloads.length;
+  return pings + empty - (endsWithNothing ? 1 : 0);
 }
 
 function feedInPieces(parser: HeardParser, bytes: Buffer, sizes: readonly number[]): void {
@@ -90,8 +102,9 @@ describe.each([true, false])('what ws writes, masked: %s', (mask) => {
       fc.property(fc.array(item, { maxLength: 8 }), sizes, (items, pieceSizes) => {
         const parser = new HeardParser(mask);
         feedInPieces(parser, Buffer.concat(items.flatMap((one) => encode(one, mask))), pieceSizes);
-        const { told, messages } = expected(items);
+        const { told, messages, idleFrames } = expected(items);
         expect(parser.told).toEqual(told);
+        expect(parser.idleFrames).toBe(idleFrames);
         expect(parser.messages.length).toBe(messages.length);
         for (const [index, message] of messages.entries()) expect(parser.messages[index]!.equals(message)).toBe(true);
         expect(parser.partialBytes).toBe(0);
