@@ -23,7 +23,8 @@ export class TrustedProxies {
   }
 
   private add(range: string): void {
-    const [, text = '', prefix] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(range) ?? [];
+    const parts = typeof range === 'string' ? /^([^/]*)(?:\/(\d{1,3}))?$/.exec(range) : undefined;
+    const [, text = '', prefix] = parts ?? [];
     const address = isIP(text) === 0 ? undefined : parseAddress(text);
     const bits = address?.family === 'ipv6' ? 128 : 32;
     const length = prefix === undefined ? bits : Number(prefix);

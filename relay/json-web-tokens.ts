@@ -4,6 +4,7 @@ import { TrunklineError } from '../src/protocol/errors.js';
 import type { AccessRefusal, AuthenticationRequest, AuthorizationRequest, Claims } from './access.js';
 import { HOLD_OFF_MS, KeySetFetch } from './key-set-fetch.js';
 import { matchesPattern } from './name-patterns.js';
+import { checkNames } from './option-kinds.js';
 
 export interface JsonWebTokenOptions {
   /** What tokens are signed with by HS256: at least 32 bytes, known to nobody but their makers and this relay. */
@@ -25,6 +26,14 @@ export interface JsonWebTokenAccess {
   authorize(request: AuthorizationRequest): true | AccessRefusal;
 }
 
+const OPTIONS: readonly string[] = Object.keys({
+  secret: true,
+  jwks: true,
+  issuer: true,
+  audience: true,
+  clockToleranceSeconds: true,
+} satisfies Record<keyof JsonWebTokenOptions, true>);
+
 export const MIN_SECRET_BYTES = 32;
 /** A longer one does not fit into HELLO. */
 const MAX_TOKEN_LENGTH = 16 * 1024;
@@ -41,10 +50,13 @@ const ACTIONS = Object.keys(WORDING) as AuthorizationRequest['action'][];
  * Lets in whoever has a JSON Web Token with a valid signature, and lets them do what its claims say: `listen`, `connect` and
  * `watch` are lists of names, in which `*` stands for any run of characters; a claim that is not there allows nothing.
  * The hooks refuse with UNAUTHENTICATED (retryable where the keys cannot be had at the moment), TOKEN_EXPIRED and FORBIDDEN.
- * @throws TypeError when neither or both of `secret` and `jwks` are given, or one is of no use; RangeError when the secret is
+ * @throws TypeError when neither or both of `secret` and `jwks` are given, or one is of no use, or for an option that there is
+ *   not; RangeError when the secret is
  *   shorter than 32 bytes, or the tolerance is no duration
  */
 export function jsonWebTokens(options: JsonWebTokenOptions): JsonWebTokenAccess {
+  // A misspelt audience would be one that nobody checks.
+  checkNames('jsonWebTokens', options, OPTIONS);
   const { issuer, audience, clockToleranceSeconds: tolerance = 0 } = options;
   if (!Number.isFinite(tolerance) || tolerance < 0)
     throw new RangeError(`clockToleranceSeconds must be a number from 0, not ${String(tolerance)}`);

@@ -68,6 +68,7 @@ export class Names {
   advance(now: number): void {
     const { registry } = this.context;
     for (const name of registry.expired(now)) registry.remove(name);
+    registry.changes.advance(now);
   }
 
   /** Nobody can come back any more. */
@@ -143,20 +144,24 @@ export class Names {
   }
 
   private lose(holder: Holder): void {
-    const { registry, parties, options, environment, deadlineMoved } = this.context;
+    const { registry, parties, options, environment, sourceOf, deadlineMoved } = this.context;
     if (!registry.isHeldBy(holder)) return;
-    if (!this.mayReserve(holder)) return this.free(holder);
+    const source = sourceOf(holder.connection);
+    const isFull = registry.reservedCount >= options.limits.maxReservedNames;
+    const rival = isFull ? registry.rivalOf(source) : undefined;
+    if (!this.mayReserve(holder) || (isFull && rival === undefined)) return this.free(holder);
     parties.of(holder.connection).names--;
     const until = environment.now() + options.resumeWindowMs;
-    registry.reserve(holder, until);
+    registry.reserve(holder, until, source);
     this.user.withdrawn(holder, until);
+    // Last: an application is told of it. Who waits for that name goes on waiting, since its listener may still come.
+    if (rival) registry.remove(rival.name);
     deadlineMoved();
   }
 
   private mayReserve({ name }: Holder): boolean {
-    const { registry, options } = this.context;
-    const isOwned = registry.find(name)?.lease.owner !== undefined;
-    return isOwned && options.resumeWindowMs > 0 && registry.reservedCount < options.limits.maxReservedNames;
+    const isOwned = this.context.registry.find(name)?.lease.owner !== undefined;
+    return isOwned && this.context.options.resumeWindowMs > 0;
   }
 
   private free(holder: Holder): void {

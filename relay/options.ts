@@ -1,11 +1,12 @@
 import { HANDSHAKE_TIMEOUT_MS } from '../src/core/handshake.js';
 import { DEFAULT_HEARTBEAT } from '../src/core/keep-alive.js';
 import type { Heartbeat } from '../src/protocol/frames.js';
-import { type Limits, resolveLimits } from '../src/protocol/limits.js';
+import { LIMIT_NAMES, type Limits, resolveLimits } from '../src/protocol/limits.js';
 import { MAX_HEARTBEAT_MS } from '../src/protocol/messages.js';
 import type { AccessOptions } from './access.js';
 import { TrustedProxies } from './forwarded-for.js';
 import type { RelayLogger } from './log.js';
+import { checkKinds } from './option-kinds.js';
 import { parseOrigins } from './origins.js';
 import { type GivenRates, type RelayRates, resolveRates } from './rates.js';
 
@@ -19,8 +20,12 @@ export interface RelayLimits extends Limits {
   maxPending: number;
   /** Streams at this relay that wait for their other end to be carried on. Over it: LIMIT_STREAMS. Default 16,384. */
   maxPendingResumes: number;
-  /** Names that are kept for listeners whose connection was lost. Over it such a name is free at once. Default 4,096. */
+  /** Names that are kept for listeners whose connection was lost. Over it one of them is free at once. Default 4,096. */
   maxReservedNames: number;
+  /** Watches of one tunnel. Over it: LIMIT_STREAMS. Default 16. */
+  maxWatchesPerTunnel: number;
+  /** Watches at this relay. Over it: LIMIT_STREAMS. Default 1,024. */
+  maxWatches: number;
   /** How long a listener may take to answer an offer, milliseconds; then ACCEPT_TIMEOUT. Default 30,000. */
   acceptTimeoutMs: number;
   /** Longest `waitMs` a connect or a re-open may ask for, milliseconds; more is cut to it. Default 120,000. */
@@ -51,8 +56,9 @@ export interface RelayOptions extends AccessOptions {
    */
   resumeWindowMs?: number;
   /**
-   * Options of `ws`'s WebSocketServer, passed through. What the relay decides by itself has no effect here: `noServer`,
-   * `server`, `port` and `path` (use `install`), `clientTracking`, and `maxPayload` (use `limits.maxMessageBytes`).
+   * Options of `ws`'s WebSocketServer, passed through. A hook of it that throws refuses the upgrade (HTTP 500), and is told
+   * by the relay's 'error'. `server`, `port` and `path` are not taken (use `install`); `noServer`, `clientTracking` and
+   * `maxPayload` (use `limits.maxMessageBytes`) have no effect.
    */
   ws?: object;
   /**
@@ -89,6 +95,8 @@ const RELAY_DEFAULTS = {
   maxPending: 4096,
   maxPendingResumes: 16_384,
   maxReservedNames: 4096,
+  maxWatchesPerTunnel: 16,
+  maxWatches: 1024,
   acceptTimeoutMs: 30_000,
   maxWaitMs: 120_000,
   egressBytes: 4 * 1024 * 1024,
@@ -97,11 +105,14 @@ const RELAY_DEFAULTS = {
   memoryBytes: 512 * 1024 * 1024,
 } as const satisfies Omit<RelayLimits, keyof Limits>;
 
-/** @throws RangeError naming the option that is out of range */
+const RELAY_LIMIT_NAMES = Object.keys(RELAY_DEFAULTS) as (keyof typeof RELAY_DEFAULTS)[];
+
+/** @throws RangeError naming the option that is out of range; TypeError naming one that is none, or of another kind */
 export function resolveOptions(options: RelayOptions = {}): ResolvedRelayOptions {
+  checkKinds(options, [...LIMIT_NAMES, ...RELAY_LIMIT_NAMES]);
   const given = options.limits ?? {};
   const limits: RelayLimits = { ...resolveLimits(given), ...RELAY_DEFAULTS };
-  for (const name of Object.keys(RELAY_DEFAULTS) as (keyof typeof RELAY_DEFAULTS)[]) {
+  for (const name of RELAY_LIMIT_NAMES) {
     if (given[name] !== undefined) limits[name] = positive(`limits.${name}`, given[name]);
   }
   return {

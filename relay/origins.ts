@@ -22,11 +22,14 @@ export function isOriginAllowed(headers: IncomingHttpHeaders, origins: ReadonlyS
   return parseOrigin(`${page.protocol}//${host}`)?.host === page.host;
 }
 
-/** @throws RangeError naming what is no origin */
+/**
+ * A slash behind an origin, as it is copied from a browser's address bar, means nothing else than without it.
+ * @throws RangeError naming what is no origin
+ */
 export function parseOrigins(origins: readonly string[]): ReadonlySet<string> {
   return new Set(
     origins.map((text) => {
-      const url = parseOrigin(text);
+      const url = typeof text === 'string' ? parseOrigin(text.replace(/\/$/, '')) : undefined;
       if (url) return serialize(url);
       throw new RangeError(`origins must be like https://example.com or http://localhost:3000, unlike ${quote(text)}`);
     }),

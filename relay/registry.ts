@@ -1,6 +1,8 @@
 import type { ConnectionCore } from '../src/core/connection.js';
 import type { StreamCore } from '../src/core/stream.js';
 import { Deadlines } from './deadlines.js';
+import { FairShare } from './fair-share.js';
+import { NameChanges } from './name-changes.js';
 
 /** The listen stream that holds a name, and the connection whose accepts are believed. */
 export interface Holder {
@@ -13,6 +15,8 @@ export interface Holder {
 export interface Reservation {
   readonly name: string;
   readonly deadline: number;
+  /** Where its holder was connected from. */
+  readonly source: unknown;
 }
 
 /** What a listener says to be known again by. */
@@ -46,6 +50,9 @@ export interface RegistryEvents {
 export class Registry {
   private readonly registrations = new Map<string, Registration>();
   private readonly reservations = new Deadlines<Reservation>();
+  private readonly reservationsBySource = new FairShare<Reservation>();
+  /** What those who watch names have still to be told. */
+  readonly changes = new NameChanges();
 
   constructor(private readonly events: RegistryEvents) {}
 
@@ -84,13 +91,14 @@ export class Registry {
     if (before === undefined) this.events.created(name);
   }
 
-  /** The holder is away. */
-  reserve(holder: Holder, deadline: number): void {
+  /** The holder is away. `source`: where it was connected from. */
+  reserve(holder: Holder, deadline: number, source: unknown): void {
     const { name } = holder;
     const { lease } = this.find(name) as Registration;
-    const reservation: Reservation = { name, deadline };
+    const reservation: Reservation = { name, deadline, source };
     this.registrations.set(name, { name, lease, state: { kind: 'reserved', reservation } });
     this.reservations.add(reservation);
+    this.reservationsBySource.add(source, reservation);
   }
 
   /** Frees the name. */
@@ -102,8 +110,13 @@ export class Registry {
     this.events.destroyed(name);
   }
 
+  /** Whose reservation gives way to one more of that source's; undefined if none of the others has more. */
+  rivalOf(source: unknown): Reservation | undefined {
+    return this.reservationsBySource.rivalOf(source);
+  }
+
   nextDeadline(): number {
-    return this.reservations.next();
+    return Math.min(this.reservations.next(), this.changes.nextDeadline());
   }
 
   /** Names that are reserved and whose holder did not come back in time; all reserved ones at the end of time. */
@@ -112,6 +125,9 @@ export class Registry {
   }
 
   private forgetReservation(registration: Registration | undefined): void {
-    if (registration?.state.kind === 'reserved') this.reservations.delete(registration.state.reservation);
+    if (registration?.state.kind !== 'reserved') return;
+    const { reservation } = registration.state;
+    this.reservations.delete(reservation);
+    this.reservationsBySource.delete(reservation.source, reservation);
   }
 }

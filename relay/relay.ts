@@ -36,7 +36,7 @@ import { UpgradeGate } from './upgrade-gate.js';
  *
  * Events: 'server.created'(name) and 'server.destroyed'(name), strictly alternating per name;
  * 'connection'(RelayConnection) for each tunnel; 'error'(TrunklineError INTERNAL) when a defect of the relay ended a
- * tunnel (without a listener: the console); 'close' once everything is over.
+ * tunnel, or a hook threw (without a listener: the console); 'close' once everything is over.
  */
 export class Relay extends EventEmitter {
   private readonly core: RelayCore;
@@ -107,7 +107,11 @@ export class Relay extends EventEmitter {
       new HttpAccess(options, clock, defectFound),
     );
     this.core.onDeadline = () => this.armTimer();
-    this.upgrader = new Upgrader({ maxMessageBytes: resolved.limits.maxMessageBytes, ws: resolved.ws });
+    this.upgrader = new Upgrader({
+      maxMessageBytes: resolved.limits.maxMessageBytes,
+      ws: resolved.ws,
+      defectFound,
+    });
   }
 
   /**

@@ -5,15 +5,20 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { FramedWebSocket } from '../src/node/framed-websocket.js';
 import { offeredProtocols } from '../src/node/offered-protocols.js';
 import { refuseUpgrade } from '../src/node/refuse-upgrade.js';
+import type { ServerOptions } from '../src/node/subprotocol-server.js';
 import { UpgradedWebSocket } from '../src/node/upgraded-websocket.js';
 import { SUBPROTOCOL } from '../src/protocol/constants.js';
+import { TrunklineError } from '../src/protocol/errors.js';
 import type { Connection } from '../src/transport/connection.js';
 import { type SocketLike, WebSocketConnection } from '../src/transport/websocket.js';
+import { upgradeHooks } from './upgrade-hooks.js';
 
 export interface UpgradeOptions {
   maxMessageBytes: number;
   /** Passed through to `ws`. */
   ws: object;
+  /** A hook of `ws` threw. */
+  defectFound: (error: TrunklineError) => void;
 }
 
 /**
@@ -28,9 +33,9 @@ export class Upgrader {
       // Deflate costs eight times the time and memory without bound under load; our messages are binary.
       perMessageDeflate: false,
       skipUTF8Validation: true,
-      handleProtocols: (protocols: Set<string>) => (protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
       ...(isDeflating(options.ws) ? {} : { WebSocket: UpgradedWebSocket }),
       ...options.ws,
+      ...upgradeHooks(options.ws as ServerOptions, (cause, hook) => options.defectFound(toDefect(cause, hook))),
       maxPayload: options.maxMessageBytes,
       noServer: true,
       clientTracking: false,
@@ -62,6 +67,12 @@ export class Upgrader {
 
 function isDeflating(options: object): boolean {
   return 'perMessageDeflate' in options && Boolean(options.perMessageDeflate);
+}
+
+/** Whatever it threw, also an error of ours: it is a defect, and no refusal. */
+function toDefect(cause: unknown, hook: string): TrunklineError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new TrunklineError('INTERNAL', `${hook} failed: ${text}`, { cause });
 }
 
 /** The peer of a socket that is being upgraded may close it first; there is nothing to do about it. */

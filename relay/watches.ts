@@ -6,11 +6,9 @@ import type { Open } from '../src/protocol/frames.js';
 import { isNamePattern } from '../src/protocol/names.js';
 import { encodeUtf8 } from '../src/protocol/utf8.js';
 import type { RelayContext } from './context.js';
+import { FairShare } from './fair-share.js';
 import { matchesPattern } from './name-patterns.js';
 
-/** Watches of one tunnel, and of the relay: each name that comes or goes is compared with the patterns of all. */
-const MAX_WATCHES_PER_TUNNEL = 16;
-const MAX_WATCHES = 1024;
 /** What one line tells at most. */
 const NAMES_PER_LINE = 64;
 
@@ -20,9 +18,12 @@ const NAMES_PER_LINE = 64;
  */
 export class Watches {
   private readonly all = new Set<Watch>();
+  private readonly bySource = new FairShare<Watch>();
   private readonly countOf = new WeakMap<ConnectionCore, number>();
 
-  constructor(private readonly context: RelayContext) {}
+  constructor(private readonly context: RelayContext) {
+    context.registry.changes.onSettle = (names) => this.tell(names);
+  }
 
   get size(): number {
     return this.all.size;
@@ -32,18 +33,27 @@ export class Watches {
   watch(connection: ConnectionCore, id: number, open: Open, pattern: string): void {
     if (!isNamePattern(pattern))
       throw new TrunklineError('BAD_NAME', `${JSON.stringify(pattern)} is no pattern of names`);
-    const count = this.countOf.get(connection) ?? 0;
-    if (count >= MAX_WATCHES_PER_TUNNEL || this.all.size >= MAX_WATCHES)
-      throw new TrunklineError('LIMIT_STREAMS', 'too many watches');
-    const watch: Watch = new Watch(pattern, open, this.context, (each) => this.ended(connection, each));
+    const source = this.context.sourceOf(connection);
+    this.checkRoom(connection, source);
+    const watch: Watch = new Watch(pattern, open, this.context, () => {
+      if (!this.all.delete(watch)) return;
+      this.bySource.delete(source, watch);
+      this.countOf.set(connection, (this.countOf.get(connection) ?? 1) - 1);
+      if (this.all.size === 0) this.context.registry.changes.clear();
+    });
     this.all.add(watch);
-    this.countOf.set(connection, count + 1);
+    this.bySource.add(source, watch);
+    this.countOf.set(connection, (this.countOf.get(connection) ?? 0) + 1);
     watch.begin(connection, id, open);
   }
 
   /** A name has come or gone. */
   changed(name: string): void {
-    for (const watch of this.all) watch.changed(name);
+    if (this.all.size === 0) return;
+    const { registry, environment, deadlineMoved } = this.context;
+    registry.changes.add(name);
+    registry.changes.advance(environment.now());
+    deadlineMoved();
   }
 
   /** Nobody is told anything any more. */
@@ -51,8 +61,24 @@ export class Watches {
     for (const watch of [...this.all]) watch.end(new TrunklineError('GOING_AWAY', 'the relay is closing'));
   }
 
-  private ended(connection: ConnectionCore, watch: Watch): void {
-    if (this.all.delete(watch)) this.countOf.set(connection, (this.countOf.get(connection) ?? 1) - 1);
+  /** @throws TrunklineError LIMIT_STREAMS, unless another has more than the newcomer and gives way to it */
+  private checkRoom(connection: ConnectionCore, source: unknown): void {
+    const { maxWatchesPerTunnel, maxWatches } = this.context.options.limits;
+    if ((this.countOf.get(connection) ?? 0) >= maxWatchesPerTunnel)
+      throw new TrunklineError('LIMIT_STREAMS', `at most ${maxWatchesPerTunnel} watches on one tunnel`);
+    if (this.all.size < maxWatches) return;
+    const error = new TrunklineError('LIMIT_STREAMS', `at most ${maxWatches} watches at this relay`);
+    const rival = this.bySource.rivalOf(source);
+    if (rival === undefined) throw error;
+    rival.giveWay(error);
+  }
+
+  /** All know what has changed before any is told: what one is told may be the end of another. */
+  private tell(names: readonly string[]): number {
+    let steps = 0;
+    for (const watch of this.all) steps += watch.settle(names);
+    for (const watch of this.all) watch.write();
+    return steps;
   }
 }
 
@@ -62,6 +88,8 @@ class Watch {
   private readonly told = new Set<string>();
   /** What may be otherwise by now. */
   private readonly changes = new Set<string>();
+  /** What had changed when it began, and all the others are still to be told of. */
+  private readonly ahead = new Set<string>();
   private isSnapshotTold = false;
   private isWriting = false;
 
@@ -69,7 +97,7 @@ class Watch {
     private readonly pattern: string,
     { uid, target }: Open,
     private readonly context: RelayContext,
-    private readonly ended: (watch: Watch) => void,
+    private readonly ended: () => void,
   ) {
     this.stream = new StreamCore({
       uid,
@@ -84,19 +112,32 @@ class Watch {
   begin(connection: ConnectionCore, id: number, open: Open): void {
     this.stream.placeOn(connection, id, open);
     this.stream.accept();
-    for (const name of this.context.registry.names()) if (matchesPattern(this.pattern, name)) this.changes.add(name);
+    const { registry } = this.context;
+    for (const name of registry.names()) if (this.matches(name)) this.changes.add(name);
+    for (const name of registry.changes.values()) {
+      if (!this.matches(name)) continue;
+      this.ahead.add(name);
+      registry.changes.toldEarly(name);
+    }
     this.write();
   }
 
-  changed(name: string): void {
-    if (!matchesPattern(this.pattern, name)) return;
-    this.changes.add(name);
-    this.write();
+  /** These have changed. Returns how many steps it took. */
+  settle(names: readonly string[]): number {
+    const matching = names.filter((name) => this.matches(name));
+    for (const name of matching) this.changes.add(name);
+    this.ahead.clear();
+    return names.length + matching.length;
+  }
+
+  giveWay(error: TrunklineError): void {
+    if (this.stream.connection) this.context.refused(this.stream.connection, error.code, this.pattern);
+    this.end(error);
   }
 
   end(error: TrunklineError): void {
     this.stream.reset(error);
-    this.ended(this);
+    this.ended();
   }
 
   private heard(event: StreamEvent): void {
@@ -107,17 +148,17 @@ class Watch {
       case 'data':
         throw new TrunklineError('PROTOCOL', 'DATA on a watch');
       case 'end':
-        this.ended(this);
+        this.ended();
         return this.stream.end();
       case 'failed':
       case 'closed':
-        return this.ended(this);
+        return this.ended();
       default:
     }
   }
 
   /** One line at a time: the next one is made when this one has left, of what is true by then. */
-  private write(): void {
+  write(): void {
     if (this.isWriting || this.stream.isClosed) return;
     const line = this.nextLine();
     if (line === undefined) return;
@@ -131,7 +172,7 @@ class Watch {
     for (const name of this.changes) {
       if (created.length + destroyed.length >= NAMES_PER_LINE) return { created, destroyed };
       this.changes.delete(name);
-      const exists = this.context.registry.find(name) !== undefined;
+      const exists = this.exists(name);
       if (exists === this.told.has(name)) continue;
       if (exists) this.told.add(name);
       else this.told.delete(name);
@@ -141,5 +182,16 @@ class Watch {
     this.isSnapshotTold = true;
     if (created.length + destroyed.length === 0 && !isComplete) return undefined;
     return { created, destroyed, ...(isComplete && { isComplete }) };
+  }
+
+  private matches(name: string): boolean {
+    return matchesPattern(this.pattern, name);
+  }
+
+  /** As of when it was last told, so that what comes and goes in between is nothing to it. */
+  private exists(name: string): boolean {
+    const { registry } = this.context;
+    const existed = (registry.find(name) !== undefined) !== registry.changes.has(name);
+    return existed !== this.ahead.has(name);
   }
 }

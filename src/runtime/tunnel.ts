@@ -120,7 +120,8 @@ export abstract class Tunnel extends EventEmitter implements StreamOwner {
    *
    * @param pattern a name in which `*` stands for any run of characters
    * @throws TrunklineError BAD_NAME for a pattern that is none; (from the iteration) FORBIDDEN where the relay tells nobody,
-   *   or not this tunnel; LIMIT_STREAMS past 16 watches
+   *   or not this tunnel; LIMIT_STREAMS past the watches that the relay takes (by
+   *   default 16 of one tunnel), also later, when others have fewer
    */
   watch(pattern: string, { signal }: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<PresenceEvent> {
     if (!isNamePattern(pattern)) throw new TrunklineError('BAD_NAME', `${String(pattern)} is no pattern of names`);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { afterEach } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws';
 import { Upgrader } from '../../relay/upgrade.js';
 import { DialedWebSocket } from '../../src/node/dialed-websocket.js';
@@ -117,7 +117,11 @@ export function wsServerOn(server: Server, options: object = {}): WebSocketServe
 }
 
 export function upgraderOn(server: Server, ws: object, accept: (connection: Connection) => void): void {
-  const upgrader = new Upgrader({ maxMessageBytes: 1024 * 1024, ws });
+  const upgrader = new Upgrader({
+    maxMessageBytes: 1024 * 1024,
+    ws,
+    defectFound: (error) => expect.fail(error.message),
+  });
   server.on('upgrade', (request, socket, head) => upgrader.upgrade(request, socket as Socket, head, accept));
 }
 

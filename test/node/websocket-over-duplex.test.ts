@@ -72,7 +72,11 @@ describe.each(FRAMES)('a WebSocket over a pair of streams, with %s', (_, ws) => 
   it('reaches a server of ours', async () => {
     const [here, there] = pair();
     const { connection, told } = dialOver(here, ws);
-    const upgrader = new Upgrader({ maxMessageBytes: 1024 * 1024, ws });
+    const upgrader = new Upgrader({
+      maxMessageBytes: 1024 * 1024,
+      ws,
+      defectFound: (error) => expect.fail(error.message),
+    });
     serveOver(there, (request, socket, head) =>
       upgrader.upgrade(request, socket as Socket, head, (accepted) => {
         const toldThere = new Told();

@@ -81,6 +81,8 @@ describe('a list of proxies', () => {
     '::ffff:10.0.0.0/104',
     '::ffff:10.0.0.0/24',
     ' 10.0.0.1',
+    ['10.0.0.1'] as never,
+    null as never,
   ])('takes no %j', (range) => {
     expect(() => new TrustedProxies([range])).toThrow(RangeError);
     expect(() => new TrustedProxies(['10.0.0.1', range])).toThrow(`unlike ${JSON.stringify(range)}`);

@@ -286,6 +286,13 @@ describe('options', () => {
     expect(() => jsonWebTokens(options)).not.toThrow('hunter2');
   });
 
+  test.each(['audiance', 'key'])('no option %s', (name) => {
+    const options = { secret: SECRET, [name]: 'x' };
+    expect(() => jsonWebTokens(options)).toThrow(
+      new RegExp(`^there is no option jsonWebTokens.${name}; there are secret, jwks`),
+    );
+  });
+
   test.each([-1, Number.NaN, Number.POSITIVE_INFINITY, '5' as never])('no tolerance of %s', (clockToleranceSeconds) => {
     expect(() => jsonWebTokens({ secret: SECRET, clockToleranceSeconds })).toThrow(RangeError);
   });

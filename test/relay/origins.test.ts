@@ -109,19 +109,31 @@ describe('a list', () => {
     expect(check('https://example.com', 'x', ['HTTPS://Example.com:443'])).toBe(true);
   });
 
+  test('may be written with a slash behind, which no page has', () => {
+    expect(check('https://example.com', 'x', ['https://example.com/'])).toBe(true);
+    expect(check('http://localhost:3000', 'x', ['http://localhost:3000/'])).toBe(true);
+    expect(check('https://example.com/', 'x', ['https://example.com/'])).toBe(false);
+  });
+
   test.each([
     '*',
     'null',
     '',
     'example.com',
     'https://*.example.com',
-    'https://example.com/',
+    'https://example.com//',
     'https://example.com/app',
+    'https://example.com/app/',
     'https://example.com?',
+    'https://',
+    'https:///',
+    '/',
     'https://user@example.com',
     'https://a.com,https://b.com',
     'https://example.com:99999',
     ' https://example.com',
+    ['https://example.com'] as never,
+    5 as never,
   ])('takes no %j', (text) => {
     expect(() => parseOrigins(['https://example.com', text])).toThrow(RangeError);
     expect(() => parseOrigins([text])).toThrow(`unlike ${JSON.stringify(text)}`);

@@ -11,6 +11,7 @@ export interface Guard {
 
 const security = (name: string): string => `test/security/${name}.test.ts`;
 const relay = (name: string): string => `test/relay/${name}.test.ts`;
+const node = (name: string): string => `test/node/${name}.test.ts`;
 
 /** Guards of SECURITY.md's table, in its order where it has one. */
 export const GUARDS: readonly Guard[] = [
@@ -77,6 +78,34 @@ export const GUARDS: readonly Guard[] = [
     text: 'if (!hasItAlready && this.context.parties.of(connection).names >= maxNames)',
     disabled: 'if (false)',
     tests: [security('names')],
+  },
+  {
+    name: 'kept names are shared fairly between addresses',
+    file: 'relay/names.ts',
+    text: 'const rival = isFull ? registry.rivalOf(source) : undefined;',
+    disabled: 'const rival = undefined as { name: string } | undefined;',
+    tests: [relay('fair-share')],
+  },
+  {
+    name: 'watches are shared fairly between addresses',
+    file: 'relay/watches.ts',
+    text: 'const rival = this.bySource.rivalOf(source);',
+    disabled: 'const rival = undefined as Watch | undefined;',
+    tests: [relay('fair-share')],
+  },
+  {
+    name: 'watches of one tunnel are limited',
+    file: 'relay/watches.ts',
+    text: 'if ((this.countOf.get(connection) ?? 0) >= maxWatchesPerTunnel)',
+    disabled: 'if (false)',
+    tests: [relay('fair-share'), relay('watch')],
+  },
+  {
+    name: 'watches are told at intervals',
+    file: 'relay/name-changes.ts',
+    text: 'if (now < this.nextAt || ',
+    disabled: 'if (',
+    tests: [relay('name-changes')],
   },
   {
     name: 'an offer is its holder’s',
@@ -311,15 +340,15 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     name: 'bytes before WELCOME are limited',
-    file: 'src/core/handshake.ts',
+    file: 'src/core/held-input.ts',
     text: 'if (this.bytes > UNAUTHENTICATED_BYTES) {',
     disabled: 'if (false) {',
     tests: [security('oversize'), 'test/core/connection.test.ts'],
   },
   {
     name: 'the handshake has a deadline',
-    file: 'src/core/connection.ts',
-    text: 'if (now >= this.state.deadline)',
+    file: 'src/core/handshake.ts',
+    text: 'if (now >= this.deadline)',
     disabled: 'if (false)',
     tests: ['test/core/connection.test.ts'],
   },
@@ -339,15 +368,43 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     name: 'rates hold',
-    file: 'src/core/rate-budget.ts',
+    file: 'src/protocol/rate-budget.ts',
     text: 'if (this.level < cost) return false;',
     disabled: '',
     tests: [relay('rates')],
   },
   {
+    name: 'questions that nobody waits for are limited',
+    file: 'relay/admissions.ts',
+    text: 'if (unanswered >= MAX_UNANSWERED)',
+    disabled: 'if (false)',
+    tests: [relay('admissions')],
+  },
+  {
+    name: 'hooks of ws end no process',
+    file: 'relay/upgrade.ts',
+    text: '...upgradeHooks(options.ws as ServerOptions, (cause, hook) => options.defectFound(toDefect(cause, hook))),',
+    disabled: '',
+    tests: [relay('upgrade')],
+  },
+  {
+    name: 'a misspelt option is refused',
+    file: 'relay/options.ts',
+    text: 'checkKinds(options, [...LIMIT_NAMES, ...RELAY_LIMIT_NAMES]);',
+    disabled: '',
+    tests: [relay('option-kinds')],
+  },
+  {
+    name: 'who is not known is nobody',
+    file: 'relay/claims.ts',
+    text: 'if (value === undefined || value === null || value === false)',
+    disabled: 'if (value === undefined || value === null || value === false) return {};\n  if (false)',
+    tests: [relay('claims')],
+  },
+  {
     name: 're-opens of one tunnel take turns',
     file: 'relay/resumes.ts',
-    text: 'if (this.turns.isFree(request.leg.connection)) return',
+    text: 'if (this.turns.isFree(request)) return',
     disabled: 'return',
     tests: [relay('resume-turns')],
   },
@@ -420,5 +477,61 @@ export const GUARDS: readonly Guard[] = [
     text: 'if (pid !== process.pid) return isRunning(pid);',
     disabled: 'if (pid !== process.pid) return false;',
     tests: ['test/files/part-locks.test.ts', 'test/files/path-destination.test.ts'],
+  },
+  {
+    name: 'WebSocket frames that carry nothing have a budget',
+    file: 'src/node/framed-websocket.ts',
+    text: 'if (this.idleFrames.take(1, performance.now())) return;',
+    disabled: 'if (performance.now() > 0) return;',
+    tests: [node('framed-floods')],
+  },
+  {
+    name: 'WebSocket pings and pongs are such',
+    file: 'src/node/websocket-parser.ts',
+    text: 'this.handlers.idle();\n    if (opcode === Opcode.ping)',
+    disabled: 'if (opcode === Opcode.ping)',
+    tests: [node('framed-floods')],
+  },
+  {
+    name: 'WebSocket fragments without payload are such',
+    file: 'src/node/websocket-parser.ts',
+    text: 'else if (!isLast || !this.hasPayload) this.handlers.idle();',
+    disabled: 'else if (isLast && !this.hasPayload) this.handlers.idle();',
+    tests: [node('framed-floods')],
+  },
+  {
+    name: 'WebSocket messages without payload are such',
+    file: 'src/node/websocket-parser.ts',
+    text: 'else if (!isLast || !this.hasPayload) this.handlers.idle();',
+    disabled: 'else if (!isLast) this.handlers.idle();',
+    tests: [node('framed-floods')],
+  },
+  {
+    name: 'WebSocket messages of text are such',
+    file: 'src/node/framed-websocket.ts',
+    text: 'this.spendIdleFrame();\n    this.handlers?.text();',
+    disabled: 'this.handlers?.text();',
+    tests: [node('framed-floods')],
+  },
+  {
+    name: 'a WebSocket that was closed lets go of a socket that nobody reads',
+    file: 'src/node/framed-websocket.ts',
+    text: 'socket.setTimeout?.(timeoutMs, () => socket.destroy());',
+    disabled: '',
+    tests: [node('framed-deadlines')],
+  },
+  {
+    name: 'a WebSocket that was closed lets go of a socket on which bytes go on coming',
+    file: 'src/node/framed-websocket.ts',
+    text: 'if (this.endsAt !== undefined && performance.now() > this.endsAt) return void this.socket.destroy();',
+    disabled: '',
+    tests: [node('framed-deadlines')],
+  },
+  {
+    name: 'a WebSocket that we close lets go of the socket of a peer that does not answer',
+    file: 'src/runtime/driver.ts',
+    text: '+ CLOSE_TIMEOUT_MS, () => this.connection.terminate()',
+    disabled: '+ 3_600_000, () => this.connection.terminate()',
+    tests: [node('framed-deadlines')],
   },
 ];
