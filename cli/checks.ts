@@ -24,10 +24,14 @@ export function checkWholeNumber(flag: string, text: string, highest: number): n
 
 const SECONDS_OF: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
-/** `90s`, `15m`, `1h`, `30d`; in seconds. */
+const MAX_DURATION_DAYS = 3_650;
+
+/** `90s`, `15m`, `1h`, `30d`; in seconds, at most ten years. */
 export function checkDuration(flag: string, text = ''): number {
   const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
   const seconds = Number(count) * (SECONDS_OF[unit] ?? Number.NaN);
+  if (seconds > MAX_DURATION_DAYS * 86_400)
+    throw new UsageError(`${flag} must be at most ${MAX_DURATION_DAYS}d, ten years, not ${quote(text)}`);
   if (seconds > 0) return seconds;
   throw new UsageError(`${flag} must be a number above 0 and s, m, h or d, such as 15m, not ${quote(text)}`);
 }

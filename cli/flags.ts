@@ -11,6 +11,8 @@ export interface Flag {
   isList?: boolean;
   /** What cannot be said together. One on the command line silences the variables of the others. */
   oneOf?: string;
+  /** An empty variable is a mistake: what it was to say protects something. */
+  isNeverEmpty?: boolean;
   text: string;
 }
 
@@ -61,7 +63,7 @@ export function parseFlags(
     const flag = Object.hasOwn(flags, token.name) ? flags[token.name] : undefined;
     if (flag === undefined) throw new UsageError(`unknown option ${token.rawName}`);
     if (flag.value !== undefined && !token.value)
-      throw new UsageError(`${token.rawName} needs a value: ${token.rawName} ${flag.value}`);
+      throw new UsageError(`${token.rawName} ${needsValue(token.value, `${token.rawName} ${flag.value}`)}`);
     if (flag.value === undefined && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`);
     const before = flag.isList ? given[token.name] : undefined;
     const value = token.value ?? 'true';
@@ -69,6 +71,7 @@ export function parseFlags(
   }
   const said = { ...variablesOf(flags, env, given), ...given };
   assertOneOf(flags, said, given);
+  assertNoEmptyList(flags, said, given);
   return { ...defaultsOf(flags), ...said, ...words };
 }
 
@@ -96,6 +99,8 @@ function variablesOf(flags: Flags, environment: Environment, given: Values): Rec
   const found: Record<string, string> = {};
   for (const [name, flag] of Object.entries(flags)) {
     if (flag.env === undefined || (flag.oneOf !== undefined && decided.has(flag.oneOf))) continue;
+    if (environment[flag.env] === '' && flag.isNeverEmpty && !Object.hasOwn(given, name))
+      throw new UsageError(`$${flag.env} ${needsValue('', `give it one, or unset it`)}`);
     // An empty variable is how a shell says that there is none.
     const text = environment[flag.env] || undefined;
     const value = flag.value === undefined ? switchOf(flag.env, text) : text;
@@ -128,11 +133,28 @@ function assertOneOf(flags: Flags, said: Values, given: Values): void {
     if (group === undefined) continue;
     const first = firstOf.get(group);
     if (first !== undefined) {
-      const [one, other] = [first, name].map((each) => (each in given ? `--${each}` : `$${flags[each]?.env}`));
+      const [one, other] = [first, name].map((each) => sourceOf(flags, each, given));
       throw new UsageError(`${one} and ${other} exclude each other: give one of them`);
     }
     firstOf.set(group, name);
   }
+}
+
+/** Commas alone: nothing of what was to be allowed or believed is named. @throws UsageError */
+function assertNoEmptyList(flags: Flags, said: Values, given: Values): void {
+  for (const [name, { isList, value }] of Object.entries(flags)) {
+    if (!isList || said[name] === undefined || listOf(said[name]).length > 0) continue;
+    throw new UsageError(`${sourceOf(flags, name, given)} ${needsValue('', `--${name} ${value}`)}`);
+  }
+}
+
+function needsValue(text: string | undefined, remedy: string): string {
+  return `${text === '' ? 'is empty, and ' : ''}needs a value: ${remedy}`;
+}
+
+/** Where a flag's value comes from: the flag itself, or its variable. */
+function sourceOf(flags: Flags, name: string, given: Values): string {
+  return name in given ? `--${name}` : `$${flags[name]?.env}`;
 }
 
 export function describeFlags(flags: Flags, positionals: Positionals = []): string {

@@ -8,6 +8,7 @@ import { receiveCommand } from './receive.js';
 import { relayCommand } from './relay.js';
 import { sendCommand } from './send.js';
 import { tokenCommand } from './token.js';
+import { describeUnknownVariables } from './variables.js';
 
 export const COMMANDS = {
   relay: relayCommand,
@@ -25,7 +26,8 @@ const HELP_FLAG: Flags = { help: { short: 'h', text: 'show this' } };
 export type Invocation =
   | { kind: 'print'; text: string }
   | { kind: 'usage missing'; text: string }
-  | { kind: 'run'; run: Run };
+  /** `isSilent`: nothing is to be said on standard error but why it failed. */
+  | { kind: 'run'; run: Run; isSilent: boolean };
 
 /**
  * Runs one command line; returns the exit code: 0 done, 1 it could not be done here, 2 the command line makes no sense,
@@ -36,7 +38,10 @@ export async function main(args: string[]): Promise<number> {
   process.stderr.on('error', () => {});
   try {
     const invocation = interpret(args);
-    if (invocation.kind === 'run') return await invocation.run();
+    if (invocation.kind === 'run') {
+      if (!invocation.isSilent) warnOfVariables();
+      return await invocation.run();
+    }
     if (invocation.kind === 'usage missing') {
       console.error(invocation.text);
       return 2;
@@ -45,6 +50,8 @@ export async function main(args: string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
+      // It may be what is missing.
+      warnOfVariables();
       say(error.message);
       return 2;
     }
@@ -52,6 +59,12 @@ export async function main(args: string[]): Promise<number> {
     sayError(error);
     return 1;
   }
+}
+
+function warnOfVariables(): void {
+  const flags = Object.values<Command>(COMMANDS).flatMap((command) => Object.values(command.flags));
+  const known = flags.flatMap(({ env }) => env ?? []);
+  for (const line of describeUnknownVariables(Object.keys(process.env), known)) say(line);
 }
 
 /** What networks, files and the other end do has a code. Anything else is a defect, and shows where it happened. */
@@ -90,6 +103,9 @@ function interpretCommand(name: CommandName, args: string[]): Invocation {
   const command: Command = COMMANDS[name];
   const flags: Flags = { ...command.flags, ...HELP_FLAG };
   let fromVariable = (_flag: string): boolean => false;
+  // Who has given no flag is told of the variable.
+  const withItsSource = (text: string): string =>
+    text.replace(/^--([\w-]+)/, (found, flag) => (fromVariable(flag) ? `$${flags[flag]?.env}` : found));
   try {
     const given = parseFlags(flags, args, command.positionals, {});
     // Whatever the environment says, there is help.
@@ -97,15 +113,17 @@ function interpretCommand(name: CommandName, args: string[]): Invocation {
     const values = parseFlags(flags, args, command.positionals);
     fromVariable = (flag) => values[flag] !== given[flag];
     assertComplete(command.positionals, values);
-    return { kind: 'run', run: command.prepare(values) };
+    const run = command.prepare(values);
+    // Of the relay, --quiet is about standard output.
+    const isSilent = name !== 'relay' && values.quiet !== undefined;
+    return { kind: 'run', run: () => run().catch(rethrow), isSilent };
   } catch (error) {
-    if (error instanceof UsageError) {
-      // Who has given no flag is told of the variable.
-      const message = error.message.replace(/^--([\w-]+)/, (text, flag) =>
-        fromVariable(flag) ? `$${flags[flag]?.env}` : text,
-      );
-      error.message = `${message}; see trunkline ${name} --help`;
-    }
+    if (error instanceof UsageError) error.message = `${withItsSource(error.message)}; see trunkline ${name} --help`;
+    throw error;
+  }
+
+  function rethrow(error: unknown): never {
+    if (error instanceof CommandError) error.message = withItsSource(error.message);
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import { checkName, checkWait, WAIT_FLAG } from './checks.js';
 import { type Command, CommandError } from './command.js';
 import { quote } from './flags.js';
 import { type FileProgress, openProgress } from './progress.js';
+import { systemFaultOf } from './text-file.js';
 import { checkTunnelFlags, TUNNEL_FLAGS, type TunnelSettings, workOnTunnel } from './tunnel.js';
 
 interface ReceiveSettings {
@@ -36,8 +37,16 @@ export const receiveCommand: Command = {
   },
 };
 
+async function assertFolder(folder: string): Promise<void> {
+  const what = `--out ${quote(folder)}`;
+  const found = await stat(folder).catch((error: unknown) => {
+    throw new CommandError(`${what} cannot be used: ${systemFaultOf(error)}`);
+  });
+  if (!found.isDirectory()) throw new CommandError(`${what} is not a folder`);
+}
+
 async function receive({ name, folder, waitMs, tunnel: settings }: ReceiveSettings): Promise<number> {
-  if (!(await stat(folder)).isDirectory()) throw new CommandError(`${quote(folder)} is not a folder`);
+  await assertFolder(folder);
   const progress = openProgress(settings.isQuiet);
   return await workOnTunnel(settings, async ({ tunnel, add }) => {
     const stream = StreamClient(tunnel).connect(name, { waitMs });

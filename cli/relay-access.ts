@@ -7,8 +7,13 @@ import { type Flags, listOf, UsageError, type Values } from './flags.js';
 import { checkSecret, SECRET_FLAGS } from './secret.js';
 
 export const ISSUER_FLAGS: Flags = {
-  issuer: { value: 'TEXT', env: 'TRUNKLINE_ISSUER', text: 'the issuer of tokens, their claim iss' },
-  audience: { value: 'TEXT', env: 'TRUNKLINE_AUDIENCE', text: 'whom tokens are for, their claim aud' },
+  issuer: { value: 'TEXT', env: 'TRUNKLINE_ISSUER', isNeverEmpty: true, text: 'the issuer of tokens, their claim iss' },
+  audience: {
+    value: 'TEXT',
+    env: 'TRUNKLINE_AUDIENCE',
+    isNeverEmpty: true,
+    text: 'whom tokens are for, their claim aud',
+  },
 };
 
 export const RELAY_ACCESS_FLAGS: Flags = {
@@ -17,6 +22,7 @@ export const RELAY_ACCESS_FLAGS: Flags = {
     value: 'URL',
     env: 'TRUNKLINE_JWKS',
     oneOf: 'access',
+    isNeverEmpty: true,
     text: 'or the public keys of whoever signs tokens, a JSON Web Key Set',
   },
   open: { env: 'TRUNKLINE_OPEN', oneOf: 'access', text: 'or let everybody listen and connect, without a token' },
@@ -38,6 +44,7 @@ export const RELAY_ACCESS_FLAGS: Flags = {
 export interface RelayAccessSettings {
   /** @throws CommandError when a secret cannot be read, or is of no use */
   readOptions: () => Promise<RelayOptions>;
+  /** Others can reach it, and nobody is asked for a token. */
   isOpen: boolean;
 }
 
@@ -51,7 +58,7 @@ export function checkRelayAccess(values: Values): RelayAccessSettings {
   if (readAccess === undefined) assertClosed(values);
   return {
     readOptions: async () => ({ ...common, ...(await readAccess?.()) }),
-    isOpen: readAccess === undefined,
+    isOpen: readAccess === undefined && whatLetsIn(values) !== undefined,
   };
 }
 
@@ -59,7 +66,7 @@ function checkTokens(values: Values): (() => Promise<RelayOptions>) | undefined 
   const { issuer, audience, jwks } = values;
   const readSecret = checkSecret(values);
   if (jwks !== undefined) {
-    const access = asUsage('--jwks', () => jsonWebTokens({ jwks, issuer, audience }));
+    const access = asUsage('--jwks', 'jwks', () => jsonWebTokens({ jwks, issuer, audience }));
     return async () => access;
   }
   if (readSecret === undefined) return undefined;
@@ -73,14 +80,24 @@ function checkTokens(values: Values): (() => Promise<RelayOptions>) | undefined 
   };
 }
 
-function assertClosed({ host = '', open, issuer, audience }: Values): void {
+function assertClosed(values: Values): void {
+  const { open, issuer, audience } = values;
   if (issuer !== undefined || audience !== undefined)
     throw new UsageError('--issuer and --audience are of tokens: give --auth-secret-file FILE or --jwks URL, too');
-  if (open !== undefined || isLoopback(host)) return;
+  const way = whatLetsIn(values);
+  if (open !== undefined || way === undefined) return;
   throw new UsageError(
-    `--host ${host} lets others in, and nothing says whom: give --auth-secret-file FILE or --jwks URL for those with a ` +
+    `${way} lets others in, and nothing says whom: give --auth-secret-file FILE or --jwks URL for those with a ` +
       'token, or --open for everybody',
   );
+}
+
+/** The flag by which others come in: behind a proxy they do on any address, and pages of a site have people before them. */
+function whatLetsIn(values: Values): string | undefined {
+  const { host = '' } = values;
+  if (!isLoopback(host)) return `--host ${host}`;
+  const flag = ['trusted-proxy', 'origin'].find((each) => values[each] !== undefined);
+  return flag && `--${flag} ${values[flag]}`;
 }
 
 /** Whether only this machine can reach what listens there. A name that is not known for it counts as any other address. */
@@ -90,20 +107,24 @@ export function isLoopback(host: string): boolean {
 
 function checkOrigins(text: string): string[] {
   const origins = listOf(text);
-  asUsage('--origin', () => parseOrigins(origins));
+  asUsage('--origin', 'origins', () => parseOrigins(origins));
   return origins;
 }
 
 function checkProxies(text: string | undefined): string[] {
   const proxies = listOf(text);
-  asUsage('--trusted-proxy', () => new TrustedProxies(proxies));
+  asUsage('--trusted-proxy', 'trustedProxies', () => new TrustedProxies(proxies));
   return proxies;
 }
 
-function asUsage<T>(flag: string, check: () => T): T {
+/** @param option what the flag is called in code, and in the relay's own texts */
+function asUsage<T>(flag: string, option: string, check: () => T): T {
   try {
     return check();
   } catch (error) {
-    throw new UsageError(`${flag}: ${(error as Error).message}`);
+    const { message } = error as Error;
+    throw new UsageError(
+      message.startsWith(`${option} `) ? `${flag}${message.slice(option.length)}` : `${flag}: ${message}`,
+    );
   }
 }

@@ -1,12 +1,13 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createRelay, type RelayOptions } from '../relay/index.js';
+import { createRelay, type RelayLogger, type RelayOptions } from '../relay/index.js';
 import { normalizePath } from '../relay/mount.js';
 import { checkWholeNumber } from './checks.js';
 import { type Command, CommandError } from './command.js';
 import { quote, UsageError, type Values } from './flags.js';
-import { say } from './notices.js';
-import { checkRelayAccess, isLoopback, RELAY_ACCESS_FLAGS } from './relay-access.js';
+import { say, sayError } from './notices.js';
+import { checkRelayAccess, RELAY_ACCESS_FLAGS } from './relay-access.js';
+import { checkLogger, LOG_FLAG } from './relay-log.js';
 import { whenToldToStop } from './signals.js';
 
 /** A day: any more is a mistake, and timers end at 24 of them. */
@@ -18,9 +19,10 @@ interface RelayCommandOptions {
   path: string;
   graceMs: number;
   isQuiet: boolean;
+  logger: RelayLogger | undefined;
   routes: { metrics: boolean; status: boolean };
   readOptions: () => Promise<RelayOptions>;
-  /** Nobody is asked for a token. */
+  /** Others can reach it, and nobody is asked for a token. */
   isOpen: boolean;
 }
 
@@ -59,7 +61,8 @@ export const relayCommand: Command = {
       env: 'TRUNKLINE_GRACE',
       text: 'told to stop, how long clients have to move to another relay; 0 ends at once',
     },
-    quiet: { short: 'q', env: 'TRUNKLINE_QUIET', text: 'do not log names as they come and go' },
+    log: LOG_FLAG,
+    quiet: { short: 'q', env: 'TRUNKLINE_QUIET', text: 'do not print names as they come and go' },
   },
   examples: [
     ['trunkline relay', 'for this machine only'],
@@ -74,13 +77,14 @@ export const relayCommand: Command = {
 };
 
 function checkOptions(values: Values): RelayCommandOptions {
-  const { port = '', host = '', path = '', grace = '', quiet, metrics, status } = values;
+  const { port = '', host = '', path = '', grace = '', log, quiet, metrics, status } = values;
   return {
     port: checkWholeNumber('--port', port, 65_535),
     host,
     path: checkPath(path),
     graceMs: checkWholeNumber('--grace', grace, MAX_GRACE_SECONDS) * 1000,
     isQuiet: quiet !== undefined,
+    logger: checkLogger(log),
     routes: { metrics: metrics !== undefined, status: status !== undefined },
     ...checkRelayAccess(values),
   };
@@ -98,13 +102,15 @@ function checkPath(text: string): string {
 }
 
 async function runRelay(options: RelayCommandOptions): Promise<number> {
-  const { port, host, path, graceMs, isQuiet } = options;
-  const relayOptions = { ...options.routes, ...(await options.readOptions()) };
+  const { port, host, path, graceMs, isQuiet, logger } = options;
+  const relayOptions = { ...options.routes, ...(logger ? { logger } : {}), ...(await options.readOptions()) };
   // Who reads our lines may go away (`| head`); that is no reason for a relay to end.
   process.stdout.on('error', () => {});
   const stop = whenToldToStop();
   const relay = createRelay(relayOptions);
   const server = createServer(explain(path));
+  // The log says where it was, this what it was.
+  relay.on('error', (error) => sayError(error, 'relay'));
   relay.install(server, path);
   if (!isQuiet) {
     relay.on('server.created', (name) => console.log(`created ${name}`));
@@ -112,7 +118,7 @@ async function runRelay(options: RelayCommandOptions): Promise<number> {
   }
   await listen(server, port, host);
   announce(server.address() as AddressInfo, path);
-  if (options.isOpen && !isLoopback(host)) say('--open: whoever reaches this address may listen and connect');
+  if (options.isOpen) say('--open: whoever reaches this address may listen and connect');
 
   const signal = await stop;
   console.log(`${signal}: closing; once more ends it at once`);

@@ -1,8 +1,8 @@
 import { type ConnectTunnelOptions, connectTunnel, type Tunnel, type TunnelStream } from '../src/index.js';
 import { type Flags, quote, UsageError, type Values } from './flags.js';
 import { say } from './notices.js';
-import { readLine } from './secret.js';
 import { exitCodeOf, Interrupted, whenToldToStop } from './signals.js';
+import { readLine } from './text-file.js';
 
 /** What every command says that meets others at a relay. */
 export interface TunnelSettings {
@@ -29,14 +29,20 @@ export const TUNNEL_FLAGS: Flags = {
   quiet: { short: 'q', text: 'say nothing on standard error but why it failed' },
 };
 
+/** What a tunnel shows of itself, all in all, has to fit into 16 KiB. */
+const MAX_TOKEN_BYTES = 16_000;
+
 const SCHEMES = ['ws:', 'wss:', 'http:', 'https:'];
 
 export function checkTunnelFlags({ relay = '', token, 'token-file': file, quiet }: Values): TunnelSettings {
   if (!SCHEMES.includes(schemeOf(relay) ?? '')) {
     throw new UsageError(`--relay must be a URL that starts with ws, wss, http or https, not ${quote(relay)}`);
   }
-  const isQuiet = quiet !== undefined;
-  return { url: relay, token: file === undefined ? token : () => readLine(file), isQuiet };
+  const bytes = Buffer.byteLength(token ?? '');
+  if (bytes > MAX_TOKEN_BYTES)
+    throw new UsageError(`--token must be at most ${MAX_TOKEN_BYTES} bytes long, not ${bytes}`);
+  const readToken = file === undefined ? token : () => readLine('--token-file', file, MAX_TOKEN_BYTES);
+  return { url: relay, token: readToken, isQuiet: quiet !== undefined };
 }
 
 function schemeOf(text: string): string | undefined {

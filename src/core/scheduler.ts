@@ -114,6 +114,8 @@ export class Scheduler {
   takeMessage(maxFrameBytes: number, maxBytes: number): Message | undefined {
     if (this.isIdle) return undefined;
     const controlBytes = this.measureControl(maxBytes);
+    // An OPEN that does not fit: nothing of its stream may go before it.
+    if (controlBytes < Math.min(this.controlBytes, MESSAGE_TARGET_BYTES)) return this.takeControl(controlBytes);
     const creditBytes = Math.min(this.creditDue.size * CREDIT_FRAME_BYTES, maxBytes - controlBytes);
     const dataBytes = Math.min(this.measureData(maxFrameBytes), maxBytes - controlBytes - creditBytes);
     const message = this.beginMessage(controlBytes + creditBytes + dataBytes);
@@ -123,6 +125,13 @@ export class Scheduler {
     const finished = message.finish();
     if (finished === undefined) this.releaseLent();
     return finished;
+  }
+
+  private takeControl(bytes: number): Message | undefined {
+    if (bytes === 0) return undefined;
+    const message = this.beginMessage(bytes);
+    message.at = this.writeControl(message.target, bytes);
+    return message.finish();
   }
 
   /**

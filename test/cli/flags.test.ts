@@ -44,6 +44,19 @@ test('a variable stands for a flag that is not given; an empty one for nothing',
   expect(parseFlags(FLAGS, [], [], {}).relay).toBe('ws://here');
 });
 
+test('an empty variable is a mistake where it was to protect something', () => {
+  const guarded: Flags = {
+    secret: { value: 'TEXT', env: 'SECRET', oneOf: 'access', isNeverEmpty: true, text: 'a' },
+    open: { oneOf: 'access', text: 'b' },
+  };
+  const read = (...args: string[]) => parseFlags(guarded, args, [], { SECRET: '' });
+  expect(() => read()).toThrow('$SECRET is empty, and needs a value: give it one, or unset it');
+  // What the command line says is stronger.
+  expect(read('--secret', 'x')).toEqual({ secret: 'x' });
+  expect(read('--open')).toEqual({ open: 'true' });
+  expect(parseFlags(guarded, [], [], {})).toEqual({});
+});
+
 describe('a flag that is a list', () => {
   const LIST: Flags = {
     open: { value: 'NAME', isList: true, env: 'OPEN', text: 'what' },
@@ -56,6 +69,11 @@ describe('a flag that is a list', () => {
     expect(read([], { OPEN: 'a, b,,c,' })).toEqual(['a', 'b', 'c']);
     expect(read(['--open', 'z'], { OPEN: 'a' })).toEqual(['z']);
     expect(read([])).toEqual([]);
+  });
+
+  test.each([',', ' , ,', ' '])('of which %j is none', (text) => {
+    expect(() => read(['--open', text])).toThrow('--open is empty, and needs a value: --open NAME');
+    expect(() => read([], { OPEN: text })).toThrow('$OPEN is empty, and needs a value: --open NAME');
   });
 
   test('and of another the last one counts', () => {

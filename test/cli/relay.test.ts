@@ -63,6 +63,7 @@ describe('what it says of itself', () => {
       expect(stdout).toMatch(/--host ADDRESS .*\(default \$TRUNKLINE_HOST, or 127\.0\.0\.1\)/);
       expect(stdout).toMatch(/--path PATH .*\(default \$TRUNKLINE_PATH, or \/trunkline\)/);
       expect(stdout).toMatch(/--grace SECONDS .*\(default \$TRUNKLINE_GRACE, or 10\)/);
+      expect(stdout).toMatch(/--log LEVEL .*\(default \$TRUNKLINE_LOG, or warn\)/);
       expect(stdout).toMatch(/-q, --quiet .*\n/);
       expect(stdout).toMatch(/Examples:\n( {2}trunkline relay.+\n){2,}/);
     },
@@ -93,7 +94,7 @@ describe('a command line that makes no sense', () => {
     ['an extra word', ['relay', '8080'], 'unexpected argument "8080"'],
     ['a word behind --', ['relay', '--', '-x'], 'unexpected argument "-x"'],
     ['a missing value', ['relay', '--port'], '--port needs a value: --port NUMBER'],
-    ['an empty value', ['relay', '--host='], '--host needs a value: --host ADDRESS'],
+    ['an empty value', ['relay', '--host='], '--host is empty, and needs a value: --host ADDRESS'],
     ['a value too many', ['relay', '--quiet=yes'], '--quiet takes no value'],
     ['a port that is a word', ['relay', '--port', 'http'], '--port must be a whole number from 0 to 65535, not "http"'],
     ['a port in hexadecimal', ['relay', '--port', '0x50'], 'not "0x50"'],

@@ -155,7 +155,12 @@ test('what cannot be is exit code 1 before anything is dialed, what makes no sen
   });
   expect(await run('receive', 'x', '--out', file)).toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/is not a folder\n$/),
+    stderr: `trunkline: --out ${JSON.stringify(file)} is not a folder\n`,
+  });
+  const missing = join(folder, 'none');
+  expect(await run('receive', 'x', '--out', missing)).toMatchObject({
+    code: 1,
+    stderr: `trunkline: --out ${JSON.stringify(missing)} cannot be used: ENOENT: no such file or directory\n`,
   });
   expect(await run('send', file)).toMatchObject({
     code: 2,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { MAX_QUEUED_REPLIES, MESSAGE_TARGET_BYTES, QUANTUM_BYTES, Scheduler } from '../../src/core/scheduler.js';
-import { encodeEndAck, encodePing } from '../../src/protocol/encode.js';
+import { encodeEndAck, encodeOpen, encodePing } from '../../src/protocol/encode.js';
 import { joinMessage, type Message, messageBytes } from '../../src/protocol/message-parts.js';
 import { decodeMessage } from '../support/decode-message.js';
 import { FakeAttachment } from './fake-attachment.js';
@@ -116,6 +116,20 @@ test.each([20 * 1024, 64 * 1024 + 100, MESSAGE])('no message is over the peer li
     bytes: 200_000 + 17 + 90_000 + 64 * 1024,
     isIdle: true,
   });
+});
+
+test('nothing goes before a control frame that does not fit: it may be the OPEN of just that stream', () => {
+  const scheduler = new Scheduler();
+  const [stream] = active(scheduler, 10);
+  scheduler.queueCredit(stream!);
+  scheduler.queueControl(encodePing(new Uint8Array(8)));
+  scheduler.queueControl(
+    encodeOpen(1, { uid: '0'.repeat(32), credit: 1, meta: 'x'.repeat(500), target: { kind: 'plain' } }),
+  );
+  expect(next(scheduler, 200)).toEqual(['PING']);
+  expect(next(scheduler, 200)).toEqual([]);
+  expect(next(scheduler)).toEqual(['OPEN 1', 'CREDIT 1', 'DATA 1 10']);
+  expect(scheduler.isIdle).toBe(true);
 });
 
 test('what does not fit waits whole and in order', () => {
