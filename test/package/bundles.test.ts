@@ -9,8 +9,8 @@ const BUDGETS: Record<string, { size: number; gzip: number }> = {
   'trunkline.js': { size: 572_000, gzip: 120_000 },
   'trunkline.min.js': { size: 252_000, gzip: 78_500 },
   'trunkline.esm.js': { size: 252_000, gzip: 78_500 },
-  'index.browser.js': { size: 249_000, gzip: 63_500 },
-  'demo/demo.js': { size: 249_000, gzip: 78_000 },
+  'index.browser.js': { size: 252_000, gzip: 63_500 },
+  'demo/demo.js': { size: 252_000, gzip: 78_000 },
 };
 
 const SELF_CONTAINED = ['trunkline', 'trunkline.min', 'trunkline.esm', 'demo'];
