@@ -27,6 +27,11 @@ export class ResumeTurns {
     return queue === undefined || (queue.waiting.size === 0 && queue.unanswered < queue.allowed);
   }
 
+  /** Before it. */
+  countWaiting(request: ResumeRequest): number {
+    return this.find(request)?.waiting.size ?? 0;
+  }
+
   asked(request: ResumeRequest): void {
     this.findOrAdd(request).unanswered++;
   }

@@ -167,6 +167,10 @@ export class Resumes implements LegOwner {
   /** @throws TrunklineError, see `ask` */
   private askInTurn(request: ResumeRequest, connection: ConnectionCore, now: number): void {
     if (this.turns.isFree(request)) return this.ask(request, connection, now);
+    // All of them may be refused: who could not stay until then need not wait for it.
+    const refusals = this.context.budgetOf(request.leg.connection)?.of('refusals', now).left(now);
+    if (refusals !== undefined && this.turns.countWaiting(request) >= refusals)
+      throw new TrunklineError('LIMIT_RATE', 'too many of this tunnel wait to be carried on', { retryAfterMs: 1000 });
     const waiting: PendingResume = {
       ...request,
       kind: 'waiting',

@@ -61,6 +61,15 @@ test('an endpoint that does not answer holds up none that are for another', () =
   expectNothingPending();
 });
 
+test('no more wait than may be refused: who has used that up has few waiting', () => {
+  const { core, client, reopen } = startResume({ rates: { refusals: { burst: 5, perSecond: 0.001 } } });
+  for (let count = 0; count < FIRST_ALLOWED + 5; count++) reopen();
+  expect([client.told(), core.stats.resumes.pending]).toEqual([[], FIRST_ALLOWED + 5]);
+  const id = reopen();
+  expect(client.frames()).toMatchObject([{ type: 'RESET', id, error: { code: 'LIMIT_RATE', retryable: true } }]);
+  expect(core.stats.resumes.pending).toBe(FIRST_ALLOWED + 5);
+});
+
 test('who waits can give up, and is answered; nobody asks for it', () => {
   const { client, far, reopen, core } = startResume();
   const ids = Array.from({ length: FIRST_ALLOWED + 2 }, () => reopen());

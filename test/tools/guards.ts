@@ -409,6 +409,13 @@ export const GUARDS: readonly Guard[] = [
     tests: [relay('resume-turns')],
   },
   {
+    name: 'no more re-opens wait than may be refused',
+    file: 'relay/resumes.ts',
+    text: 'this.turns.countWaiting(request) >= refusals',
+    disabled: 'false',
+    tests: [relay('resume-turns')],
+  },
+  {
     name: 'dials of one address have a rate',
     file: 'relay/upgrade-gate.ts',
     text: 'if (!this.core.mayDial(address, now)) {',
