@@ -1,4 +1,4 @@
-import { type Rate, RateBudget } from '../src/protocol/rate-budget.js';
+import { type Rate, RateBudget } from '../src/transport/rate-budget.js';
 
 const MAX_KEYS = 4096;
 

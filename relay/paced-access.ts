@@ -1,5 +1,5 @@
 import type { ConnectionCore } from '../src/core/connection.js';
-import type { RateBudget } from '../src/protocol/rate-budget.js';
+import type { RateBudget } from '../src/transport/rate-budget.js';
 import type { RelayAccess } from './access-control.js';
 
 type Question = Parameters<RelayAccess['authorize']> extends [unknown, ...infer Rest] ? Rest : never;

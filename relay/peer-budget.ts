@@ -2,7 +2,7 @@ import type { Attachment } from '../src/core/attachment.js';
 import type { FrameMeter } from '../src/core/frame-meter.js';
 import { TrunklineError } from '../src/protocol/errors.js';
 import type { StreamFrame } from '../src/protocol/frames.js';
-import { RateBudget } from '../src/protocol/rate-budget.js';
+import { RateBudget } from '../src/transport/rate-budget.js';
 import { Leg } from './leg.js';
 import type { RateName, RelayRates } from './rates.js';
 

@@ -1,4 +1,4 @@
-import type { Rate } from '../src/protocol/rate-budget.js';
+import type { Rate } from '../src/transport/rate-budget.js';
 
 /** What a peer may do how often. Past it: see each. */
 export interface RelayRates {

@@ -1,10 +1,10 @@
 import { Socket } from 'node:net';
 import { TrunklineError } from '../protocol/errors.js';
 import { type Message, messageBytes } from '../protocol/message-parts.js';
-import { type Rate, RateBudget } from '../protocol/rate-budget.js';
 import { encodeUtf8 } from '../protocol/utf8.js';
 import { CloseCode, closeReason } from '../transport/close-reason.js';
 import type { Connection, ConnectionEnd, ConnectionHandlers } from '../transport/connection.js';
+import { type Rate, RateBudget } from '../transport/rate-budget.js';
 import { NODE_HIGH_WATER_BYTES } from '../transport/websocket.js';
 import { fillMaskKey } from './mask-keys.js';
 import { rotateKey } from './masking.js';

@@ -1,19 +1,19 @@
 /** The relay behind a real Caddy, with the very configuration of docs/deploy.md. */
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { remoteAddressOf, TrustedProxies } from '../../relay/forwarded-for.js';
-import type { Tunnel, TunnelStream } from '../../src/index.js';
+import type { Tunnel } from '../../src/index.js';
 import { areInstalled, startServer } from '../cli/programs.js';
 import { FOR_LOCALHOST } from '../support/certificates.js';
 import { checkLeaksAfterEach } from '../support/leak-check.js';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.js';
-import { readSeeded, seededBytes } from '../support/seeded-bytes.js';
+import { readSeeded } from '../support/seeded-bytes.js';
 import { until } from '../support/until.js';
+import { sendUntil } from './send-until.js';
 import { adapt, CADDY_SNIPPET, snippetOf } from './snippets.js';
 
 const MIB = 2 ** 20;
@@ -108,16 +108,3 @@ describe.runIf(isHere)('behind Caddy', { timeout: 60_000 }, () => {
     expect(suspended).toEqual({ client: 1, server: 1 });
   });
 });
-
-/** Sends until something has happened, and then a good deal more; how fast a machine is does not matter. */
-async function sendUntil(hasHappened: () => boolean, stream: TunnelStream, seed: number): Promise<number> {
-  let sent = 0;
-  for (let left = 16 * MIB; left > 0; ) {
-    const chunk = seededBytes(seed, sent, MIB / 4);
-    sent += chunk.length;
-    if (hasHappened()) left -= chunk.length;
-    if (!stream.write(chunk)) await once(stream, 'drain');
-  }
-  stream.end();
-  return sent;
-}

@@ -8,13 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { remoteAddressOf, TrustedProxies } from '../../relay/forwarded-for.js';
-import type { Tunnel, TunnelStream } from '../../src/index.js';
+import type { Tunnel } from '../../src/index.js';
 import { areInstalled, startServer } from '../cli/programs.js';
 import { FOR_LOCALHOST } from '../support/certificates.js';
 import { checkLeaksAfterEach } from '../support/leak-check.js';
 import { type RelayFixture, startRelay } from '../support/relay-fixture.js';
-import { readSeeded, seededBytes } from '../support/seeded-bytes.js';
+import { readSeeded } from '../support/seeded-bytes.js';
 import { until } from '../support/until.js';
+import { sendUntil } from './send-until.js';
 import { adapt, NGINX_SNIPPET, snippetOf } from './snippets.js';
 
 const MIB = 2 ** 20;
@@ -168,19 +169,6 @@ describe.runIf(isHere)('behind nginx', { timeout: 60_000 }, () => {
     }
   });
 });
-
-/** Sends until something has happened, and then a good deal more; how fast a machine is does not matter. */
-async function sendUntil(hasHappened: () => boolean, stream: TunnelStream, seed: number): Promise<number> {
-  let sent = 0;
-  for (let left = 16 * MIB; left > 0; ) {
-    const chunk = seededBytes(seed, sent, MIB / 4);
-    sent += chunk.length;
-    if (hasHappened()) left -= chunk.length;
-    if (!stream.write(chunk)) await once(stream, 'drain');
-  }
-  stream.end();
-  return sent;
-}
 
 /** How an upgrade is answered. */
 async function statusOf(nginx: Nginx, headers: Record<string, string>): Promise<number> {

@@ -368,7 +368,7 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     name: 'rates hold',
-    file: 'src/protocol/rate-budget.ts',
+    file: 'src/transport/rate-budget.ts',
     text: 'if (this.level < cost) return false;',
     disabled: '',
     tests: [relay('rates')],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { RateBudget } from '../../src/protocol/rate-budget.js';
+import { RateBudget } from '../../src/transport/rate-budget.js';
 
 test('so much at once, and then as much as time brings back', () => {
   const budget = new RateBudget({ perSecond: 2, burst: 3 }, 0);
